@@ -1,0 +1,158 @@
+"""Every kernel written the obvious way in numpy.
+
+This file is the specification: the compiled kernels are tested against it. It is also the fallback
+where no compiler was at hand, so it avoids Python loops over pixels. float64 wherever rounding
+would matter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from stillwave.kernels.checks import Array, Float
+
+# Importance saturates here, far beyond where float32 still tells neighbouring weights apart.
+WEIGHT_LIMIT = 2.0**22
+LANES = 16
+
+
+def coefficients(
+    times: Array | float, num_frames: int, num_frequencies: int, anchor: bool
+) -> Float:
+    """The inverse DFT as a matrix: its row n times (Re S_0, Im S_0, Re S_1, ...) is time n.
+
+    times    (n,), frames; `anchor` subtracts the displacement at time 0
+    returns  (n, 2K) float32
+    """
+    k = np.arange(num_frequencies)
+    turns = np.outer(np.atleast_1d(np.asarray(times, np.float64)), k) / num_frames
+    phase = 2 * np.pi * (turns % 1.0)
+    one_sided = np.where(k == 0, 1.0, 2.0)
+    basis = np.stack([one_sided * np.cos(phase), -one_sided * np.sin(phase)], axis=-1)
+    if anchor:
+        basis[..., 0] -= one_sided
+    return basis.reshape(len(phase), -1).astype(np.float32)
+
+
+def motion_at(spectrum: Array, basis: Float) -> Float:
+    """Displacements from a spectral volume.
+
+    spectrum  (K, 4, H, W), px; basis (n, 2K)
+    returns   (n, 2, H, W) float32, px; x right, then y down
+    """
+    num_frequencies, _, height, width = spectrum.shape
+    components = spectrum.reshape(num_frequencies, 2, 2, height, width).astype(np.float64)
+    frames = np.einsum("nkc,kxchw->nxhw", basis.reshape(-1, num_frequencies, 2), components)
+    return frames.astype(np.float32)
+
+
+def mean_magnitude(spectrum: Array, basis: Float) -> Float:
+    """Mean length of the displacements at the times of `basis`: (H, W) float32, px."""
+    # One time at a time: all of them at once would need n volumes.
+    total = np.zeros(spectrum.shape[2:], np.float64)
+    for row in basis:
+        x, y = motion_at(spectrum, row[None])[0].astype(np.float64)
+        total += np.sqrt(x * x + y * y)
+    return (total / len(basis)).astype(np.float32)
+
+
+def block(spectrum: Array, out: Array) -> None:
+    """Copy (K, 4, H, W) into the blocked layout (ceil(P / 16), 4K, 16); missing pixels are 0."""
+    rows = spectrum.reshape(-1, spectrum.shape[2] * spectrum.shape[3])
+    whole, rest = divmod(rows.shape[1], LANES)
+    out[:whole] = rows[:, : whole * LANES].reshape(len(rows), whole, LANES).transpose(1, 0, 2)
+    if rest:
+        out[whole, :, :rest] = rows[:, whole * LANES :]
+        out[whole, :, rest:] = 0
+
+
+def unblock(blocked: Array, height: int, width: int) -> Array:
+    """The (K, 4, H, W) volume that `block` stored."""
+    rows = blocked.transpose(1, 0, 2).reshape(blocked.shape[1], -1)
+    return rows[:, : height * width].reshape(-1, 4, height, width)
+
+
+def splat(
+    features: Array, motion: Float, weight: Float, rows: tuple[int, int], dtype: DTypeLike
+) -> Array:
+    """Softmax splatting (Niklaus and Liu 2020, eq. 8), normalised, 0 where nothing lands.
+
+    features (H, W, C), motion (H, W, 2) px, weight (H, W); returns rows r0..r1: (r1 - r0, W, C)
+    """
+    height, width, channels = features.shape
+    cell, source, bilinear = _landings(motion)
+    score = np.clip(weight.ravel()[source].astype(np.float64), -WEIGHT_LIMIT, WEIGHT_LIMIT)
+    # The largest weight that lands on the same pixel is subtracted, so no importance can vanish.
+    top = np.full(height * width, -np.inf)
+    np.maximum.at(top, cell, score)
+    importance = bilinear * np.exp(score - top[cell])
+    total = np.bincount(cell, importance, height * width)
+    out = np.zeros((height * width, channels), np.float64)
+    flat = features.reshape(-1, channels)
+    for channel in range(channels):
+        values = flat[source, channel] * importance
+        np.divide(
+            np.bincount(cell, values, height * width), total, out=out[:, channel], where=total > 0
+        )
+    return out.reshape(height, width, channels)[slice(*rows)].astype(dtype)
+
+
+def _landings(motion: Float) -> tuple[Array, Array, Array]:
+    """(destination pixel, source pixel, bilinear weight) of everything that lands in the picture.
+
+    Positions and their bilinear factors are float32, as in the kernels: what is nearer than one
+    rounding step to a pixel is on it.
+    """
+    height, width = motion.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    target_x, target_y = x + motion[..., 0], y + motion[..., 1]
+    near = (target_x > -1) & (target_x < width) & (target_y > -1) & (target_y < height)
+    source = np.flatnonzero(near)
+    target_x, target_y = target_x[near], target_y[near]
+    cells, sources, weights = [], [], []
+    for dy in (0, 1):
+        for dx in (0, 1):
+            column, row = np.floor(target_x) + dx, np.floor(target_y) + dy
+            bilinear = (1 - np.abs(target_x - column)).astype(np.float64) * (
+                1 - np.abs(target_y - row)
+            )
+            lands = (bilinear > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+            cells.append((row[lands] * np.float64(width) + column[lands]).astype(np.int64))
+            sources.append(source[lands])
+            weights.append(bilinear[lands])
+    return np.concatenate(cells), np.concatenate(sources), np.concatenate(weights)
+
+
+def resize(field: Float, out: Float, scale: tuple[float, ...]) -> None:
+    """Catmull-Rom (h, w, c) -> (H, W, c), edges clamped, centres aligned; channels are scaled."""
+    columns, column_taps = _taps(field.shape[1], out.shape[1])
+    rows, row_taps = _taps(field.shape[0], out.shape[0])
+    tall = np.einsum("it,itwc->iwc", row_taps, field[rows].astype(np.float64))
+    wide = np.einsum("jt,ijtc->ijc", column_taps, tall[:, columns])
+    out[...] = wide * np.asarray(scale)
+
+
+def _taps(size: int, size_out: int) -> tuple[Array, Array]:
+    """Clamped indices and weights of the four taps of every output, both (size_out, 4)."""
+    position = (np.arange(size_out) + 0.5) * (size / size_out) - 0.5
+    first = np.floor(position)
+    t = position - first
+    weights = np.stack(
+        [
+            ((-t + 2) * t - 1) * t,
+            (3 * t - 5) * t * t + 2,
+            ((-3 * t + 4) * t + 1) * t,
+            (t - 1) * t * t,
+        ],
+        axis=-1,
+    )
+    indices = np.clip(first[:, None] + np.arange(-1, 3), 0, max(size - 1, 0)).astype(np.int64)
+    return indices, weights / 2
+
+
+def frame_from_planes(planes: Float, out: Array) -> None:
+    """(3, H, W) in 0..1 -> (H, W, 3) uint8: clamped, rounded half to even, nan is 0."""
+    # fmax picks the number where the other operand is nan.
+    clamped = np.fmin(np.fmax(planes, 0), 1)
+    out[...] = np.rint(clamped.transpose(1, 2, 0) * np.float32(255))
