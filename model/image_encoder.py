@@ -1,0 +1,75 @@
+"""The photo's part in the prediction: what things are, therefore where and how much they move.
+
+A pretrained trunk and a top-down neck give the denoiser its condition and the decoder its guide. The
+neck also predicts the motion amplitude, supervised directly: that prediction is part of both.
+"""
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from . import mobilenet, resnet
+from .presets import Preset
+
+# amplitude steps of the ordinal head, px RMS on a grid of long side 256
+AMPLITUDE_STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.1, 1.6, 2.4)
+NECK_CHANNELS = (16, 32, 48, 64, 96)  # at strides 2 to 32
+
+
+def trunk_from_name(name: str) -> tuple[nn.Module, tuple[int, ...]]:
+    if name == "mobilenet_v2":
+        return mobilenet.MobileNetV2(), mobilenet.FEATURE_CHANNELS
+    return resnet.ResNet34(), resnet.FEATURE_CHANNELS
+
+
+class ImageEncoder(nn.Module):
+    """Photo at twice the grid, 0..1 -> condition at latent size and guide at grid size.
+
+    photo      (B, 3, 2 Hg, 2 Wg)
+    condition  (B, Cc, Hg / 8, Wg / 8)   features, motion per frequency, chance of each amplitude step
+    guide      (B, Cg, Hg, Wg)
+    """
+
+    def __init__(self, preset: Preset):
+        super().__init__()
+        self.trunk, widths = trunk_from_name(preset.trunk)
+        neck = (preset.guide_channels, *NECK_CHANNELS[1:])
+        self.lateral = nn.ModuleList(nn.Conv2d(c, n, 1) for c, n in zip(widths, neck, strict=True))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in zip(neck[1:], neck, strict=False))
+        self.fuse = nn.ModuleList(nn.Conv2d(n, n, 3, padding=1) for n in neck)
+        self.features = nn.Conv2d(neck[3], preset.condition_features, 1)
+        self.bands = nn.Conv2d(neck[3], preset.num_slices, 1)
+        self.steps = nn.Conv2d(neck[0], len(AMPLITUDE_STEPS), 1)
+        self.coarse_steps = nn.Conv2d(neck[3], len(AMPLITUDE_STEPS), 1)
+        self.dropout = nn.Dropout2d(0.2)
+        # the grid is half the photo, a latent cell is `latent_stride` grid cells
+        self.condition_scale = 8 // preset.latent_stride
+        self.condition_channels = preset.condition_features + preset.num_slices + len(AMPLITUDE_STEPS)
+
+    def forward(self, photo: Tensor) -> tuple[Tensor, Tensor]:
+        condition, guide, _, _ = self.maps(photo)
+        return condition, guide
+
+    def maps(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Condition and guide, and the predictions they contain, for supervision: log amplitude
+        per frequency (B, K-1, Hg/8, Wg/8) and step logits (B, steps, Hg, Wg).
+        """
+        levels = self.neck(self.trunk(photo))
+        fine, coarse = levels[0], levels[3]
+        bands, coarse_steps = self.bands(coarse), self.coarse_steps(coarse)
+        steps = self.steps(fine) + functional.interpolate(coarse_steps, fine.shape[2:], mode="bilinear")
+        chance = functional.avg_pool2d(steps.sigmoid(), 8)
+        condition = torch.cat([self.features(coarse), bands, chance], 1)
+        if self.condition_scale > 1:
+            condition = functional.interpolate(condition, scale_factor=float(self.condition_scale), mode="nearest")
+        return condition, fine, bands, steps
+
+    def neck(self, features: list[Tensor]) -> list[Tensor]:
+        """Top-down pyramid: coarse meaning added to fine detail, strides 2 to 32."""
+        levels: list[Tensor] = []
+        for i in reversed(range(len(features))):
+            x = self.lateral[i](self.dropout(features[i]))
+            if levels:
+                x = x + functional.interpolate(self.down[i](levels[0]), scale_factor=2.0, mode="nearest")
+            levels.insert(0, functional.relu(self.fuse[i](functional.relu(x))))
+        return levels

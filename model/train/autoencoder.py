@@ -1,0 +1,66 @@
+"""Stage 2: the autoencoder of slices: L1, multi-scale gradient consistency and KL, weights 1, 0.2, 1e-6.
+
+`python -m stillwave.model.train.autoencoder POOL -o RUN`
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from ..autoencoder import Autoencoder
+from ..image_encoder import ImageEncoder
+from ..presets import PRESETS
+from .pool import Pool
+from .run import Run, load_average
+
+CROP = 128  # grid cells; a multiple of 32
+
+
+def gradient_loss(predicted: Tensor, target: Tensor, scales: int = 3) -> Tensor:
+    """Mean L1 of the horizontal and vertical differences at several scales."""
+    loss = predicted.new_zeros(())
+    for _ in range(scales):
+        error = predicted - target
+        loss = loss + error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+        predicted, target = functional.avg_pool2d(predicted, 2), functional.avg_pool2d(target, 2)
+    return loss / scales
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("-o", "--run", type=Path, required=True)
+    parser.add_argument("--preset", choices=PRESETS, default="edge")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.manual_seed(1)
+    torch.set_num_threads(args.threads)
+
+    preset = PRESETS[args.preset]
+    image_encoder = load_average(args.run, "encoder", ImageEncoder(preset))
+    autoencoder = Autoencoder(preset).to(memory_format=torch.channels_last)
+    run = Run(args.run, "autoencoder", autoencoder, [{"params": list(autoencoder.parameters()), "lr": 1e-3}], args.steps, ema=0.995)
+
+    pool = Pool(args.pool, seed=1)
+    for step in run:
+        if step % 20 == 0:
+            pool.refresh()
+        photos, slices = pool.slices(args.batch, per_photo=2)
+        x, y = (int(torch.randint(0, (n - CROP) // 32 + 1, ())) * 32 for n in (slices.shape[4], slices.shape[3]))
+        with torch.no_grad():
+            _, guide = image_encoder(photos[:, :, 2 * y : 2 * (y + CROP), 2 * x : 2 * (x + CROP)])
+        target = slices[:, :, :, y : y + CROP, x : x + CROP].flatten(0, 1).to(memory_format=torch.channels_last)
+        predicted, mean, log_variance = autoencoder(target, guide.repeat_interleave(2, 0))
+        reconstruction = functional.l1_loss(predicted, target)
+        gradient = gradient_loss(predicted, target)
+        divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum((1, 2, 3)).mean()
+        run.update(reconstruction + 0.2 * gradient + 1e-6 * divergence, l1=reconstruction.item(), gradient=gradient.item(), kl=divergence.item())
+
+
+if __name__ == "__main__":
+    main()

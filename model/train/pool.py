@@ -1,0 +1,63 @@
+"""Reading the folder of samples that `stillwave.model.samples` fills, and the targets made of them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from stillwave.runtime import spectrum
+
+from ..image_encoder import AMPLITUDE_STEPS
+
+
+class Pool:
+    """Photos and volumes by random draw; keeps photos and targets in memory, re-reads volumes."""
+
+    def __init__(self, folder: Path, seed: int = 0):
+        self.folder, self.rng = folder, np.random.default_rng(seed)
+        self.scales = np.load(folder / "scales.npy")
+        self.paths: list[Path] = []
+        self.kept: dict[Path, tuple[Tensor, Tensor, Tensor]] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Find samples written since."""
+        self.paths = sorted(p for p in self.folder.glob("[0-9]*.npz") if ".partial" not in p.name)
+
+    def draw(self) -> Path:
+        return self.paths[int(self.rng.integers(len(self.paths)))]
+
+    def supervision(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Photos (B, 3, 2Hg, 2Wg) 0..1, step targets (B, steps, Hg, Wg), band targets (B, K-1, h, w)."""
+        rows = [self._targets(self.draw()) for _ in range(count)]
+        photos, amplitude, bands = (torch.stack(column) for column in zip(*rows, strict=True))
+        steps = amplitude.float()[:, None] > torch.tensor(AMPLITUDE_STEPS)[None, :, None, None]
+        return photos.float() / 255, steps.float(), bands.float()
+
+    def slices(self, count: int, per_photo: int) -> tuple[Tensor, Tensor]:
+        """Photos (B, 3, 2Hg, 2Wg) and random normalised slices (B, per_photo, 4, Hg, Wg)."""
+        photos, slices = [], []
+        for path in (self.draw() for _ in range(count)):
+            photo, coefficients = self.read(path)
+            photos.append(photo)
+            slices.append(coefficients[torch.from_numpy(self.rng.choice(len(coefficients), per_photo, replace=False))])
+        return torch.stack(photos).float() / 255, torch.stack(slices)
+
+    def read(self, path: Path) -> tuple[Tensor, Tensor]:
+        """Photo uint8 (3, 2Hg, 2Wg) and all normalised slices (K-1, 4, Hg, Wg)."""
+        with np.load(path) as sample:
+            coefficients = spectrum.coefficients_from_volume(sample["volume"].astype(np.float32), self.scales)
+            photo = sample["photo"]
+        return torch.from_numpy(photo).permute(2, 0, 1).contiguous(), torch.from_numpy(coefficients)
+
+    def _targets(self, path: Path) -> tuple[Tensor, Tensor, Tensor]:
+        if path not in self.kept:
+            with np.load(path) as sample:
+                photo, volume = sample["photo"], sample["volume"].astype(np.float32)
+            power = torch.from_numpy((volume[1:] ** 2).sum(1))  # (K-1, Hg, Wg)
+            bands = functional.avg_pool2d(power, 8).sqrt() / torch.from_numpy(self.scales[1:, None, None])
+            amplitude = (2 * power.sum(0)).sqrt()
+            self.kept[path] = (torch.from_numpy(photo).permute(2, 0, 1).contiguous(), amplitude.half(), (bands + 0.1).log().half())
+        return self.kept[path]

@@ -1,0 +1,102 @@
+"""Every convention of the spectral volume, decided once and pinned by tests/runtime/test_spectrum.py.
+
+A spectral volume S is float32 (K, 4, H, W): row k is k cycles per loop of T frames, channels are
+(Re x, Im x, Re y, Im y) in pixels of the (H, W) grid, x right and y down, forward-normalised:
+
+    S = rfft(F, axis=time)[:K] / T         F_t = Re S_0 + 2 Re sum_{k>=1} S_k exp(2 pi i k t / T)
+
+The networks predict k = 1..K-1 only: synthesis subtracts F_0, so that frame 0 is the photo itself,
+and S_0 is whatever makes F_0 zero.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwave import kernels
+
+Float = npt.NDArray[np.float32]
+
+REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
+
+
+def motion_from_volume(S: Float, num_frames: int) -> Float:
+    """Displacement of every pixel at every frame, by the definition above (slow, exact).
+
+    S        (K, 4, H, W) float32, px
+    returns  (T, 2, H, W) float32, px
+    """
+    half = np.zeros((num_frames // 2 + 1, 2, *S.shape[2:]), np.complex64)
+    half[: len(S)] = S[:, 0::2] + 1j * S[:, 1::2]
+    return np.fft.irfft(half, num_frames, axis=0, norm="forward").astype(np.float32)
+
+
+def volume_from_motion(F: Float, num_frequencies: int) -> Float:
+    """Spectral volume of a motion texture (paper eq. 2), cut to its first frequencies.
+
+    F        (T, 2, H, W) float32, px
+    returns  (K, 4, H, W) float32, px
+    """
+    S = np.fft.rfft(F, axis=0, norm="forward")[:num_frequencies]
+    return np.stack([S[:, 0].real, S[:, 0].imag, S[:, 1].real, S[:, 1].imag], 1).astype(np.float32)
+
+
+def anchor(S: Float) -> Float:
+    """Set S_0 in place so that F_0 = 0: the first frame is the photo. Returns S."""
+    S[0] = 0
+    S[0, 0::2] = -2 * S[1:, 0::2].sum(0)
+    return S
+
+
+def coefficients_from_volume(S: Float, scales: Float) -> Float:
+    """Frequency-adaptive normalisation (paper eq. 4): sign(S) sqrt(|S / s_k|), for k >= 1.
+
+    S        (K, 4, H, W) float32, px on a grid of long side REFERENCE_SIDE;  scales (K,) px
+    returns  (K-1, 4, H, W) float32
+    """
+    ratio = S[1:] / scales[1:, None, None, None]
+    return (np.sign(ratio) * np.sqrt(np.abs(ratio))).astype(np.float32)
+
+
+def volume_from_coefficients(coefficients: Float, scales: Float) -> Float:
+    """Inverse of `coefficients_from_volume`, in pixels of the coefficients' own grid, anchored.
+
+    coefficients (K-1, 4, H, W) float32;  scales (K,) px on a grid of long side REFERENCE_SIDE
+    returns      (K, 4, H, W) float32, px
+    """
+    grid_scale = max(coefficients.shape[2:]) / REFERENCE_SIDE
+    S = np.empty((len(coefficients) + 1, *coefficients.shape[1:]), np.float32)
+    np.multiply(coefficients, np.abs(coefficients), out=S[1:])
+    S[1:] *= (scales[1:] * grid_scale)[:, None, None, None].astype(np.float32)
+    return anchor(S)
+
+
+def resize_volume(S: Float, height: int, width: int) -> Float:
+    """The same motion on another grid; displacements scale with the grid.
+
+    S (K, 4, h, w) px -> (K, 4, height, width) px of the new grid
+    """
+    if S.shape[2:] == (height, width):
+        return S
+    out = np.empty((*S.shape[:2], height, width), np.float32)
+    for source, target in zip(S.reshape(-1, *S.shape[2:]), out.reshape(-1, height, width), strict=True):
+        kernels.resize_map(source, target)
+    out[:, :2] *= width / S.shape[3]
+    out[:, 2:] *= height / S.shape[2]
+    return out
+
+
+def network_grid(width: int, height: int, multiple: int = 32) -> tuple[int, int]:
+    """Grid (width, height) the networks predict on: sides are multiples, about 256 x 160 cells,
+    nearest to the photo's aspect ratio (a photo is stretched to it by a few per cent).
+    """
+    target = 256 * 160
+    aspect = np.log(width / height)
+    sides = range(3 * multiple, 17 * multiple, multiple)
+    fits = [(w, h) for w in sides for h in sides if 0.7 * target <= w * h <= 1.25 * target]
+    return min(fits, key=lambda g: (round(abs(np.log(g[0] / g[1]) - aspect), 6), abs(g[0] * g[1] - target)))
+
+
+def motion_grid(width: int, height: int) -> tuple[int, int]:
+    """Grid (width, height) of a motion file: the photo's own aspect ratio, long side REFERENCE_SIDE."""
+    scale = REFERENCE_SIDE / max(width, height)
+    return max(16, round(width * scale)), max(16, round(height * scale))
