@@ -1,0 +1,131 @@
+"""One procedural scene: a photo, any later frame of it, and exactly how its surface moved."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .camera import Camera
+from .motion import NUM_FRAMES, Complex, Wind, rotating
+from .sprite import Sprite, draw
+from .texture import Float, Size
+
+BACKDROP = -1
+
+
+class Stage:
+    """Where a kind builds: a still backdrop and sprites, painted in order."""
+
+    def __init__(self, rng: np.random.Generator, size: Size):
+        self.rng, self.size = rng, size
+        self.wind = Wind(rng, size)
+        self.backdrop: Float = np.zeros((size[1], size[0], 3), np.float32)
+        self.sprites: list[Sprite] = []
+
+    def add(self, sprite: Sprite, coefs: Complex | None = None, gain: float | Float = 1.0) -> Sprite:
+        """Put a sprite in front of all others."""
+        if coefs is not None:
+            sprite.coefs = coefs
+        sprite.gain = sprite.gain * np.float32(gain)
+        self.sprites.append(sprite)
+        return sprite
+
+
+class Scene:
+    """Motion is in px of the photo inside; every public figure is in px of the asked size."""
+
+    def __init__(self, stage: Stage, seed: int, kind: str):
+        self.kind, self.seed, self.size = kind, seed, stage.size
+        self.camera = Camera.random(stage.rng, stage.size)
+        self.sprites = stage.sprites
+        self.coefs = np.stack([s.coefs for s in stage.sprites] or [np.zeros((6, 2, 15))])
+        self.coefs = self.coefs.astype(np.complex64)
+        opaque = np.ones((*stage.backdrop.shape[:2], 1), np.float32)
+        self.plate = np.dstack([stage.backdrop, opaque]).astype(np.float32)
+        self.first_moving = self._bake()
+        self.surface, self._rest = self._photograph()
+
+    @staticmethod
+    def random(seed: int, size: Size = (512, 320), kind: str | None = None) -> Scene:
+        """The scene of a seed: same seed, size and kind, same scene. `size` is (width, height) px."""
+        from .kinds import build
+
+        return build(seed, size, kind)
+
+    def _bake(self) -> int:
+        """Paint the still sprites at the back once; return the index of the first moving one."""
+        self.plate_surface = np.full(self.plate.shape[:2], BACKDROP, np.int32)
+        rest = np.zeros((6, 2), np.float32)
+        for i, sprite in enumerate(self.sprites):
+            if np.any(self.coefs[i]):
+                return i
+            draw(self.plate, sprite, rest, self.plate_surface, i)
+        return len(self.sprites)
+
+    def _photograph(self) -> tuple[NDArray[np.int32], Float]:
+        surface = self.plate_surface.copy()
+        return surface, self._compose(0.0, surface)
+
+    def _compose(self, t: float, surface: NDArray[np.int32] | None = None) -> Float:
+        canvas = self.plate.copy()
+        moved = rotating(self.coefs, t)
+        for i in range(self.first_moving, len(self.sprites)):
+            draw(canvas, self.sprites[i], moved[i], surface, i)
+        return canvas[..., :3]
+
+    def photo(self) -> NDArray[np.uint8]:
+        """Frame 0, (H, W, 3)."""
+        return self.camera.expose(self._rest, np.random.default_rng([self.seed, 0]))
+
+    def frame(self, t: float) -> NDArray[np.uint8]:
+        """The frame at time t in [0, 150), (H, W, 3), with fresh noise."""
+        noise = np.random.default_rng([self.seed, 1, round(t * 1024)])
+        return self.camera.expose(self._compose(t), noise)
+
+    def motion(self, t: float, size: Size) -> Float:
+        """Displacement (h, w, 2) of the photo's visible surface from 0 to t, px of `size` (w, h)."""
+        out = np.zeros((size[1], size[0], 2), np.float32)
+        moved = rotating(self.coefs, t)
+        for index, rows, columns, functions in self._visible(size):
+            out[rows, columns] = functions @ moved[index]
+        return out * self._rescale(size)
+
+    def spectral_volume(
+        self, size: Size = (256, 160), K: int = 16, num_frames: int = NUM_FRAMES
+    ) -> Float:
+        """(K, 4, h, w) forward-normalised volume of the photo's surface, px of `size`; F_0 = 0."""
+        if num_frames != NUM_FRAMES:
+            raise ValueError(f"scenes loop in {NUM_FRAMES} frames, got num_frames={num_frames}")
+        out = np.zeros((K, 4, size[1], size[0]), np.float32)
+        parts = np.stack([self.coefs.real, self.coefs.imag], 3)  # (N, 6, xy, reim, k)
+        table = parts.transpose(0, 1, 4, 2, 3).reshape(len(parts), 6, 60)
+        flat = np.zeros((size[1] * size[0], 60), np.float32)
+        for index, rows, columns, functions in self._visible(size):
+            flat[rows * size[0] + columns] = functions @ table[index]
+        kept = min(K, 16)
+        out[1:kept] = flat.T.reshape(15, 4, size[1], size[0])[: kept - 1]
+        out *= self._rescale(size).repeat(2)[:, None, None]
+        out[0, 0::2] = -2 * out[1:, 0::2].sum(0)
+        return out
+
+    def _rescale(self, size: Size) -> Float:
+        return np.array([size[0] / self.size[0], size[1] / self.size[1]], np.float32)
+
+    def _visible(self, size: Size) -> list[tuple[int, NDArray, NDArray, Float]]:
+        """For each moving sprite that is seen: its index, its cells, their basis functions (n, 6)."""
+        x = (np.arange(size[0], dtype=np.float32) + 0.5) * (self.size[0] / size[0]) - 0.5
+        y = (np.arange(size[1], dtype=np.float32) + 0.5) * (self.size[1] / size[1]) - 0.5
+        nearest_x = np.clip(np.rint(x), 0, self.size[0] - 1).astype(int)
+        nearest_y = np.clip(np.rint(y), 0, self.size[1] - 1).astype(int)
+        seen = self.surface[nearest_y[:, None], nearest_x[None]].ravel()
+        order = np.argsort(seen, kind="stable")
+        indices, starts = np.unique(seen[order], return_index=True)
+        found = []
+        for index, cells in zip(indices, np.split(order, starts[1:]), strict=True):
+            if index == BACKDROP or not np.any(self.coefs[index]):
+                continue
+            rows, columns = np.divmod(cells, size[0])
+            functions = np.stack(self.sprites[index].basis(x[columns], y[rows]), -1)
+            found.append((int(index), rows, columns, functions))
+        return found
+
