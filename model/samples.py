@@ -15,7 +15,6 @@ from tqdm import tqdm
 from stillwave.runtime import spectrum
 
 from .clips import Clip, load_clip
-from .scenes import Scene
 
 PHOTO_SIZE = (512, 320)
 GRID = (256, 160)
@@ -74,6 +73,8 @@ def jitter_colour(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def sample_from_scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    from .scenes import Scene
+
     scene = Scene.random(seed, PHOTO_SIZE)
     return scene.photo(), scene.spectral_volume(GRID)
 
