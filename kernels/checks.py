@@ -41,7 +41,7 @@ def writable(name: str, out: Array | None, shape: Shape, *dtypes: DTypeLike) -> 
     return out
 
 
-def separate(name: str, out: Array, **inputs: Array) -> None:
+def separate(name: str, out: Array, /, **inputs: Array) -> None:
     """Refuse an output that overlaps an input: kernels read neighbours while they write."""
     for other, array in inputs.items():
         if np.may_share_memory(out, array):

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 from stillwave.kernels.checks import Array, Float
 
 # Importance saturates here, far beyond where float32 still tells neighbouring weights apart.
-WEIGHT_LIMIT = 2.0**22
+WEIGHT_LIMIT = 2.0**21
 LANES = 16
 
 

@@ -1,0 +1,116 @@
+// `Pack<N>`: N lanes that one thread loads and stores 128 bits at a time (N = 4 or 8).
+#pragma once
+
+#include <cuda_fp16.h>
+
+#include "vector.h"
+
+namespace {
+
+template <int N>
+struct Pack {
+  float lane[N];
+};
+
+template <int N>
+SW_BODY Pack<N> operator+(Pack<N> a, const Pack<N>& b) {
+  for (int i = 0; i < N; ++i) a.lane[i] += b.lane[i];
+  return a;
+}
+template <int N>
+SW_BODY Pack<N> operator-(Pack<N> a, const Pack<N>& b) {
+  for (int i = 0; i < N; ++i) a.lane[i] -= b.lane[i];
+  return a;
+}
+template <int N>
+SW_BODY Pack<N> operator*(Pack<N> a, const Pack<N>& b) {
+  for (int i = 0; i < N; ++i) a.lane[i] *= b.lane[i];
+  return a;
+}
+template <int N>
+SW_BODY Pack<N> fused(const Pack<N>& a, const Pack<N>& b, Pack<N> c) {
+  for (int i = 0; i < N; ++i) c.lane[i] = fused(a.lane[i], b.lane[i], c.lane[i]);
+  return c;
+}
+template <int N>
+SW_BODY Pack<N> square_root(Pack<N> value) {
+  for (int i = 0; i < N; ++i) value.lane[i] = square_root(value.lane[i]);
+  return value;
+}
+
+template <int N>
+SW_BODY Pack<N> load_floats(const float* from) {
+  Pack<N> value;
+  for (int i = 0; i < N; i += 4) {
+    const float4 part = __ldg(reinterpret_cast<const float4*>(from + i));
+    value.lane[i] = part.x;
+    value.lane[i + 1] = part.y;
+    value.lane[i + 2] = part.z;
+    value.lane[i + 3] = part.w;
+  }
+  return value;
+}
+
+SW_BODY void unpack(uint32_t pair, float* lane) {
+  const float2 both = __half22float2(*reinterpret_cast<const __half2*>(&pair));
+  lane[0] = both.x;
+  lane[1] = both.y;
+}
+
+SW_BODY uint32_t pack(const float* lane) {
+  const __half2 both = __floats2half2_rn(lane[0], lane[1]);
+  return *reinterpret_cast<const uint32_t*>(&both);
+}
+
+template <>
+SW_BODY Pack<4> load<Pack<4>>(const float* from) {
+  return load_floats<4>(from);
+}
+template <>
+SW_BODY Pack<8> load<Pack<8>>(const float* from) {
+  return load_floats<8>(from);
+}
+template <>
+SW_BODY Pack<4> load<Pack<4>>(const Half* from) {
+  const uint2 bits = __ldg(reinterpret_cast<const uint2*>(from));
+  Pack<4> value;
+  unpack(bits.x, value.lane);
+  unpack(bits.y, value.lane + 2);
+  return value;
+}
+template <>
+SW_BODY Pack<8> load<Pack<8>>(const Half* from) {
+  const uint4 bits = __ldg(reinterpret_cast<const uint4*>(from));
+  Pack<8> value;
+  unpack(bits.x, value.lane);
+  unpack(bits.y, value.lane + 2);
+  unpack(bits.z, value.lane + 4);
+  unpack(bits.w, value.lane + 6);
+  return value;
+}
+
+template <int N>
+SW_BODY void store(float* to, const Pack<N>& value) {
+  for (int i = 0; i < N; i += 4) {
+    *reinterpret_cast<float4*>(to + i) =
+        make_float4(value.lane[i], value.lane[i + 1], value.lane[i + 2], value.lane[i + 3]);
+  }
+}
+SW_BODY void store(Half* to, const Pack<4>& value) {
+  *reinterpret_cast<uint2*>(to) = make_uint2(pack(value.lane), pack(value.lane + 2));
+}
+SW_BODY void store(Half* to, const Pack<8>& value) {
+  *reinterpret_cast<uint4*>(to) = make_uint4(pack(value.lane), pack(value.lane + 2),
+                                             pack(value.lane + 4), pack(value.lane + 6));
+}
+
+template <>
+SW_BODY Pack<4> broadcast<Pack<4>>(float value) {
+  return {{value, value, value, value}};
+}
+template <>
+SW_BODY Pack<8> broadcast<Pack<8>>(float value) {
+  return {{value, value, value, value, value, value, value, value}};
+}
+
+}  // namespace

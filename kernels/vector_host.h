@@ -1,0 +1,131 @@
+// `Lanes`: the widest host vector that stays in one register (wider ones spill, 4x slower).
+// `stream` bypasses the caches; it needs an address that is a multiple of the value's size.
+#pragma once
+
+#include "vector.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace {
+
+#if defined(__AVX512F__)
+
+using Lanes = float __attribute__((vector_size(64)));
+
+template <>
+SW_BODY Lanes broadcast<Lanes>(float value) {
+  return _mm512_set1_ps(value);
+}
+template <>
+SW_BODY Lanes load<Lanes>(const float* from) {
+  return _mm512_loadu_ps(from);
+}
+template <>
+SW_BODY Lanes load<Lanes>(const Half* from) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+SW_BODY __m256i halves_from(Lanes value) {
+  return _mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+SW_BODY void store(float* to, Lanes value) { _mm512_storeu_ps(to, value); }
+SW_BODY void store(Half* to, Lanes value) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), halves_from(value));
+}
+SW_BODY void stream(float* to, Lanes value) { _mm512_stream_ps(to, value); }
+SW_BODY void stream(Half* to, Lanes value) {
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(to), halves_from(value));
+}
+SW_BODY Lanes fused(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
+SW_BODY Lanes square_root(Lanes value) { return _mm512_sqrt_ps(value); }
+
+#elif defined(__AVX2__)
+
+using Lanes = float __attribute__((vector_size(32)));
+
+template <>
+SW_BODY Lanes broadcast<Lanes>(float value) {
+  return _mm256_set1_ps(value);
+}
+template <>
+SW_BODY Lanes load<Lanes>(const float* from) {
+  return _mm256_loadu_ps(from);
+}
+template <>
+SW_BODY Lanes load<Lanes>(const Half* from) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+SW_BODY __m128i halves_from(Lanes value) {
+  return _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+SW_BODY void store(float* to, Lanes value) { _mm256_storeu_ps(to, value); }
+SW_BODY void store(Half* to, Lanes value) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), halves_from(value));
+}
+SW_BODY void stream(float* to, Lanes value) { _mm256_stream_ps(to, value); }
+SW_BODY void stream(Half* to, Lanes value) {
+  _mm_stream_si128(reinterpret_cast<__m128i*>(to), halves_from(value));
+}
+SW_BODY Lanes fused(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a, b, c); }
+SW_BODY Lanes square_root(Lanes value) { return _mm256_sqrt_ps(value); }
+
+#elif defined(__aarch64__)
+
+using Lanes = float32x4_t;
+
+template <>
+SW_BODY Lanes broadcast<Lanes>(float value) {
+  return vdupq_n_f32(value);
+}
+template <>
+SW_BODY Lanes load<Lanes>(const float* from) {
+  return vld1q_f32(from);
+}
+template <>
+SW_BODY Lanes load<Lanes>(const Half* from) {
+  return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(&from->bits)));
+}
+SW_BODY void store(float* to, Lanes value) { vst1q_f32(to, value); }
+SW_BODY void store(Half* to, Lanes value) {
+  vst1_u16(&to->bits, vreinterpret_u16_f16(vcvt_f16_f32(value)));
+}
+SW_BODY void stream(float* to, Lanes value) { store(to, value); }
+SW_BODY void stream(Half* to, Lanes value) { store(to, value); }
+SW_BODY Lanes fused(Lanes a, Lanes b, Lanes c) { return vfmaq_f32(c, a, b); }
+SW_BODY Lanes square_root(Lanes value) { return vsqrtq_f32(value); }
+
+#else
+
+using Lanes = float __attribute__((vector_size(16)));
+
+template <>
+SW_BODY Lanes broadcast<Lanes>(float value) {
+  return Lanes{value, value, value, value};
+}
+template <>
+SW_BODY Lanes load<Lanes>(const float* from) {
+  return Lanes{from[0], from[1], from[2], from[3]};
+}
+template <>
+SW_BODY Lanes load<Lanes>(const Half* from) {
+  return Lanes{float_from_half(from[0]), float_from_half(from[1]), float_from_half(from[2]),
+               float_from_half(from[3])};
+}
+SW_BODY void store(float* to, Lanes value) { __builtin_memcpy(to, &value, sizeof value); }
+SW_BODY void store(Half* to, Lanes value) {
+  for (int i = 0; i < lanes<Lanes>; ++i) to[i] = half_from_float(value[i]);
+}
+SW_BODY void stream(float* to, Lanes value) { store(to, value); }
+SW_BODY void stream(Half* to, Lanes value) { store(to, value); }
+SW_BODY Lanes fused(Lanes a, Lanes b, Lanes c) { return a * b + c; }
+SW_BODY Lanes square_root(Lanes value) {
+  for (int i = 0; i < lanes<Lanes>; ++i) value[i] = square_root(value[i]);
+  return value;
+}
+
+#endif
+
+}  // namespace
