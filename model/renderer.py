@@ -12,7 +12,6 @@ from .resnet import ResNet34
 from .splat import softmax_splat
 
 PASSED = 4  # leading channels of the finest level: red, green, blue, and a one that marks coverage
-WEIGHT_EXPONENT = 3.0  # splat importance exp(3 W / max W): what moves more is in front (measured, docs/training.md)
 STILL_PX = 0.05  # activity, px on a grid of long side 256, below which the photo passes unchanged
 
 
@@ -46,12 +45,12 @@ class FeaturePyramid(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Splatted pyramid -> frame (B, 3, H, W), 0..1.
+    """Splatted pyramid -> frame (B, 3, H, W), about 0..1 (the conversion to bytes clamps).
 
     level0..2  (B, C_j, H / 2^j, W / 2^j)   splatted features
     still      (B, 3, H, W)                 the photo, 0..1
     motion     (B, 2, H, W) px of the frame; its fraction tells how much the bilinear splat blurred
-    activity   (B, 1, H, W) px on a grid of long side 256: the largest mean motion nearby, fixed per scene
+    activity   (B, 1, H, W) px on a grid of long side 256: the largest mean motion nearby; runtime/renderer.py
 
     The frame is the splatted photo, where covered, plus what the network paints; where nothing ever
     moves the photo passes through unchanged, and so does the first frame but for what is painted.
@@ -85,7 +84,7 @@ class Synthesis(nn.Module):
         x = torch.cat([level0, up, difference, blur, presence], 1)
         painted = self.out(self.fine(relu(self.fine_in(x))))
         share = torch.sigmoid(painted[:, 3:] + 4) * level0[:, 3:4]
-        return (still + share * difference + presence * painted[:, :3]).clamp(0, 1)
+        return still + share * difference + presence * painted[:, :3]
 
 
 class Renderer(nn.Module):
@@ -95,13 +94,11 @@ class Renderer(nn.Module):
         super().__init__()
         self.pyramid, self.synthesis = FeaturePyramid(preset), Synthesis(preset)
 
-    def forward(self, photo: Tensor, motion: Tensor, weight: Tensor) -> Tensor:
-        """photo (B, 3, H, W); motion (B, 2, H, W) px; weight (B, 1, H, W): W(p), mean motion, px."""
-        importance = WEIGHT_EXPONENT * weight / weight.amax((2, 3), keepdim=True).clamp_min(1e-6)
+    def forward(self, photo: Tensor, motion: Tensor, importance: Tensor, activity: Tensor) -> Tensor:
+        """photo (B, 3, H, W); motion (B, 2, H, W) px; importance, activity (B, 1, H, W), see Synthesis."""
         splatted = []
         for j, level in enumerate(self.pyramid(photo)):
             size = level.shape[2:]
             level_motion = functional.interpolate(motion, size, mode="bilinear") / 2**j
             splatted.append(softmax_splat(level, level_motion, functional.interpolate(importance, size, mode="bilinear")))
-        reach = functional.max_pool2d(weight, 17, 1, 8) * (256 / max(photo.shape[2:]))
-        return self.synthesis(*splatted, photo, motion, reach)
+        return self.synthesis(*splatted, photo, motion, activity)

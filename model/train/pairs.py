@@ -1,0 +1,110 @@
+"""What the renderer learns from: photo, later frame, and the motion between them, as crops.
+
+Scenes are rendered ahead of time by `python -m stillwave.model.train.pairs -o PAIRS --count 400`.
+"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from stillwave.runtime.motion import activity_from_weight, importance_from_weight
+
+from ..clips import Clip
+
+CROP = (192, 128)  # width, height, px of the frame
+TIMES_FOR_WEIGHT = 15
+SCENE_TIMES = 4
+SIZE, GRID = (512, 320), (256, 160)
+
+Pair = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # photo, frame, motion on its grid, W on its grid
+
+
+def motion_at(volume: np.ndarray, t: float, num_frames: int) -> np.ndarray:
+    """(K, 4, H, W) -> (2, H, W), anchored."""
+    phase = 2 * np.exp(2j * np.pi * np.arange(len(volume)) * t / num_frames)
+    phase[0] = 1
+    weights = np.stack([phase.real, -phase.imag], 1).astype(np.float32)
+    return np.einsum("kxrhw,kr->xhw", volume.reshape(len(volume), 2, 2, *volume.shape[2:]), weights)
+
+
+def pair_from_clip(clip: Clip, rng: np.random.Generator) -> Pair:
+    """Frames s and s + t of a loop; mostly from frame 0, whose motion is measured rather than derived."""
+    T = len(clip.frames)
+    s = 0 if rng.random() < 0.6 else int(rng.integers(T))
+    t = int(rng.integers(1, T))
+    photo, volume = clip.start(s)
+    times = rng.integers(0, T, TIMES_FOR_WEIGHT)
+    weight = np.mean([np.linalg.norm(motion_at(volume, u, T), axis=0) for u in times], 0)
+    return photo, clip.frames[(s + t) % T], motion_at(volume, t, T), weight
+
+
+def pair_from_file(path: Path, rng: np.random.Generator) -> Pair:
+    with np.load(path) as pairs:
+        i = int(rng.integers(SCENE_TIMES))
+        return pairs["photo"], pairs["frames"][i], pairs["motions"][i].astype(np.float32), pairs["weight"].astype(np.float32)
+
+
+def crop(pair: Pair, rng: np.random.Generator) -> tuple[Tensor, ...]:
+    """Aligned crops, flipped and recoloured alike: photo, frame (3, h, w), motion (2, h, w) px, importance, activity (1, h, w)."""
+    photo, frame, motion, weight = pair
+    H, W = photo.shape[:2]
+    x, y = int(rng.integers(0, (W - CROP[0]) // 4 + 1)) * 4, int(rng.integers(0, (H - CROP[1]) // 4 + 1)) * 4
+    maps = [*motion * np.float32(W / motion.shape[2]), importance_from_weight(weight), activity_from_weight(weight)]
+    full = np.stack([cv2.resize(m, (W, H), interpolation=cv2.INTER_CUBIC) for m in maps])
+    cut = (slice(y, y + CROP[1]), slice(x, x + CROP[0]))
+    images = np.stack([photo[cut], frame[cut]]).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    images, full = images[:, rng.permutation(3)], full[:, cut[0], cut[1]]
+    if rng.random() < 0.5:
+        images, full = images[..., ::-1], full[..., ::-1] * np.float32([-1, 1, 1, 1])[:, None, None]
+    gain = np.float32(np.exp(rng.normal(0, 0.15)))
+    images, full = torch.from_numpy(images * min(gain, 1)), torch.from_numpy(np.ascontiguousarray(full))
+    return images[0], images[1], full[:2], full[2:3], full[3:].clamp_min(0)
+
+
+def batch(clips: list[Clip], scenes: list[Path], count: int, rng: np.random.Generator) -> list[Tensor]:
+    rows = []
+    for _ in range(count):
+        if scenes and rng.random() < 0.4:
+            pair = pair_from_file(scenes[int(rng.integers(len(scenes)))], rng)
+        else:
+            pair = pair_from_clip(clips[int(rng.integers(len(clips)))], rng)
+        rows.append(crop(pair, rng))
+    return [torch.stack(column) for column in zip(*rows, strict=True)]
+
+
+def render_scene(seed: int, path: Path) -> None:
+    """One scene's photo and a few of its frames; half of the scenes with motion as sharp as their edges."""
+    from ..scenes import Scene
+
+    rng = np.random.default_rng((seed, 2))
+    scene = Scene.random(seed, SIZE)
+    times = rng.uniform(5, 145, SCENE_TIMES)
+    size = SIZE if rng.random() < 0.5 else GRID
+    motions = np.stack([scene.motion(t, size).transpose(2, 0, 1) for t in times])
+    weight = np.mean([np.linalg.norm(scene.motion(t, size), axis=2) for t in rng.uniform(0, 150, TIMES_FOR_WEIGHT)], 0)
+    frames = np.stack([scene.frame(t) for t in times])
+    partial = path.with_suffix(".partial.npz")
+    np.savez(partial, photo=scene.photo(), frames=frames, motions=motions.astype(np.float16), weight=weight.astype(np.float16))
+    partial.rename(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--pairs", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=400)
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    args.pairs.mkdir(parents=True, exist_ok=True)
+    for seed in tqdm(range(2_000_000, 2_000_000 + args.count), mininterval=10):
+        path = args.pairs / f"{seed}.npz"
+        if not path.exists():
+            render_scene(seed, path)
+
+
+if __name__ == "__main__":
+    main()
