@@ -1,0 +1,364 @@
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from threading import Event
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stillwave.runtime import video
+from stillwave.runtime.errors import BackendError, EncodeError
+from stillwave.runtime.video import FRAMES_IN_FLIGHT, VideoWriter, output_format
+
+FILES = ["a.mp4", "a.webp", "a.gif", "a.apng"]
+KILL_ME = """
+import sys
+import numpy as np
+from stillwave.runtime.video import VideoWriter
+with VideoWriter(sys.argv[1], (64, 48), 30) as writer:
+    while True:
+        writer.write(np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8))
+        if writer.num_frames == 20:
+            print("writing", flush=True)
+"""
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np
+from stillwave.runtime.errors import EncodeError
+from stillwave.runtime.video import VideoWriter
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+random = np.random.default_rng(0)
+try:
+    with VideoWriter(sys.argv[1], (320, 240), 30) as writer:
+        for _ in range(40):
+            writer.write(random.integers(0, 255, (240, 320, 3), dtype=np.uint8))
+except EncodeError as error:
+    print(error)
+"""
+STEADY_MEMORY = """
+import sys
+import numpy as np
+from stillwave.runtime.video import VideoWriter
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+frames = np.random.default_rng(0).integers(0, 255, (8, 48, 64, 3), dtype=np.uint8)
+with VideoWriter(sys.argv[1], (64, 48), 30) as writer:
+    for i in range(2400):
+        writer.write(frames[i % 8])
+        if i == 400:
+            before = resident()
+    print(resident() - before)
+"""
+
+
+def wave(num_frames=30, width=64, height=48):
+    """A smooth picture that sways; the first and the middle frame are equal."""
+    y, x = np.mgrid[:height, :width]
+    for t in range(num_frames):
+        shift = 6 * np.sin(2 * np.pi * t / num_frames)
+        red = 127 + 100 * np.sin((x + shift) / 9)
+        yield np.stack([red, 255 * y / height, 60 + x], axis=-1).astype(np.uint8)
+
+
+def write(path, frames, fps=30, **options):
+    frames = list(frames)
+    height, width, _ = frames[0].shape
+    with VideoWriter(path, (width, height), fps, **options) as writer:
+        for frame in frames:
+            writer.write(frame)
+    return frames
+
+
+def decoded(path):
+    if path.suffix == ".mp4":
+        av = pytest.importorskip("av")
+        from av.video.reformatter import ColorRange, Colorspace
+
+        with av.open(path) as container:
+            return [
+                f.to_ndarray(
+                    format="rgb24",
+                    src_colorspace=Colorspace.ITU709,
+                    src_color_range=ColorRange.MPEG,
+                    dst_color_range=ColorRange.JPEG,
+                )
+                for f in container.decode(video=0)
+            ]
+    with Image.open(path) as image:
+        frames = []
+        for i in range(getattr(image, "n_frames", 1)):
+            image.seek(i)
+            frames.append(np.asarray(image.convert("RGB")))
+        return frames
+
+
+def psnr(a, b):
+    error = np.mean((np.asarray(a, float) - np.asarray(b, float)) ** 2)
+    return np.inf if error == 0 else 10 * np.log10(255**2 / error)
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+@pytest.fixture(autouse=True)
+def _needs_av(request):
+    if "mp4" in str(getattr(request.node, "callspec", "")):
+        pytest.importorskip("av")
+
+
+@pytest.mark.parametrize(("name", "floor_db"), [
+    ("a.mp4", 34), ("a.webp", 36), ("a.gif", 27), ("a.apng", np.inf),
+])
+def test_frames_come_back_in_number_and_likeness(tmp_path, name, floor_db):
+    frames = write(tmp_path / name, wave())
+    read = decoded(tmp_path / name)
+    assert len(read) == len(frames)
+    assert min(psnr(a, b) for a, b in zip(read, frames, strict=True)) >= floor_db
+    assert names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_two_runs_write_the_same_bytes(tmp_path, name):
+    write(tmp_path / name, wave())
+    first = (tmp_path / name).read_bytes()
+    write(tmp_path / name, wave())
+    assert (tmp_path / name).read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.gif", "a.apng"])
+@pytest.mark.parametrize("fps", [30, 24, 12.5, Fraction(30000, 1001)])
+def test_animation_loops_and_lasts_exactly(tmp_path, name, fps):
+    write(tmp_path / name, [np.zeros((32, 32, 3), np.uint8)] * 31, fps)  # equal, yet not merged
+    with Image.open(tmp_path / name) as image:
+        assert image.n_frames == 31
+        assert image.info["loop"] == 0
+        total_ms = 0
+        for i in range(31):
+            image.seek(i)
+            image.load()
+            total_ms += image.info["duration"]
+    assert total_ms == pytest.approx(31_000 / fps, abs=5 if name == "a.gif" else 0.5)
+
+
+def test_mp4_is_made_to_be_looped(tmp_path):
+    av = pytest.importorskip("av")
+    write(tmp_path / "a.mp4", wave(45))
+    content = (tmp_path / "a.mp4").read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+    with av.open(tmp_path / "a.mp4") as container:
+        stream = container.streams.video[0]
+        assert (stream.frames, stream.duration * stream.time_base) == (45, 1.5)
+        packets = [p for p in container.demux(stream) if p.size]
+        assert packets[0].is_keyframe
+        assert all(p.pts == p.dts for p in packets)
+        codec = stream.codec_context
+        assert (codec.color_range, codec.colorspace, codec.color_primaries, codec.color_trc) == (
+            1, 1, 1, 1,
+        )
+        assert codec.pix_fmt == "yuv420p"
+
+
+@pytest.mark.parametrize("colour", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 150, 90)])
+def test_mp4_colours_are_bt709(tmp_path, colour):
+    av = pytest.importorskip("av")
+    write(tmp_path / "a.mp4", [np.full((32, 32, 3), colour, np.uint8)] * 2)
+    with av.open(tmp_path / "a.mp4") as container:
+        planes = next(container.decode(video=0)).to_ndarray()
+    red, green, blue = np.array(colour) / 255
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    want = 16 + 219 * luma, 128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748
+    np.testing.assert_allclose((planes[0, 0], planes[32, 0], planes[40, 0]), want, atol=1.5)
+
+
+def test_mp4_of_odd_size_leaves_out_the_last_column_and_row(tmp_path):
+    frames = write(tmp_path / "a.mp4", wave(3, 65, 49))
+    read = decoded(tmp_path / "a.mp4")
+    assert read[0].shape == (48, 64, 3)
+    assert psnr(read[0], frames[0][:48, :64]) > 34
+
+
+def test_no_suffix_is_a_folder_of_pngs(tmp_path):
+    frames = write(tmp_path / "frames", wave(3))
+    assert names(tmp_path / "frames") == [f"frame_{i:05d}.png" for i in range(3)]
+    (last,) = decoded(tmp_path / "frames/frame_00002.png")
+    np.testing.assert_array_equal(last, frames[2])
+    with pytest.raises(EncodeError, match="exists; remove it"):
+        write(tmp_path / "frames", wave(3))
+
+
+def test_format_may_be_named_instead_of_the_suffix(tmp_path):
+    write(tmp_path / "loop.bin", wave(3), format="webp")
+    with Image.open(tmp_path / "loop.bin") as image:
+        assert image.format == "WEBP"
+
+
+def test_a_frame_may_be_overwritten_once_write_returns(tmp_path):
+    frame = np.zeros((32, 32, 3), np.uint8)
+    with VideoWriter(tmp_path / "a.apng", (32, 32), 30) as writer:
+        for value in range(20):
+            frame[:] = value
+            writer.write(frame)
+    assert [f[0, 0, 0] for f in decoded(tmp_path / "a.apng")] == list(range(20))
+
+
+def test_links_are_followed_not_replaced(tmp_path):
+    (tmp_path / "real.webp").write_bytes(b"old")
+    (tmp_path / "link.webp").symlink_to("real.webp")
+    write(tmp_path / "link.webp", wave(2))
+    assert (tmp_path / "link.webp").is_symlink()
+    assert len(decoded(tmp_path / "real.webp")) == 2
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize(("name", "match"), [
+    ("a.avi", "cannot write 'avi'; choose one of mp4, webp, gif, apng, png"),
+    ("a.png", "name it .apng, or without a suffix"),
+    ("none/a.webp", "there is no folder .*none; create it first"),
+    ("folder.webp", "is not a regular file; choose another name"),
+])
+def test_output_that_cannot_be_is_refused_before_any_frame(tmp_path, name, match):
+    (tmp_path / "folder.webp").mkdir()
+    with pytest.raises(EncodeError, match=match):
+        output_format(tmp_path / name)
+
+
+def test_mp4_without_av_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(BackendError, match=r'needs PyAV; pip install "stillwave\[video\]"'):
+        output_format(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("fps", [0, -1, 1000, float("nan")])
+def test_impossible_frame_rate_is_refused(tmp_path, fps):
+    with pytest.raises(EncodeError, match=f"frames a second, got {fps}"):
+        VideoWriter(tmp_path / "a.webp", (32, 32), fps)
+
+
+def test_gif_faster_than_players_show_is_refused(tmp_path):
+    with pytest.raises(EncodeError, match="GIF shows at most 50 frames a second, got 60"):
+        write(tmp_path / "a.gif", wave(2), fps=60)
+
+
+@pytest.mark.parametrize("frame", [np.zeros((32, 33, 3), np.uint8), np.zeros((32, 32, 3))])
+def test_frame_of_another_kind_is_refused(tmp_path, frame):
+    with pytest.raises(EncodeError, match=r"want a uint8 frame of shape \(32, 32, 3\), got"):
+        write_one(tmp_path / "a.webp", frame)
+    assert names(tmp_path) == []
+
+
+def write_one(path, frame):
+    with VideoWriter(path, (32, 32), 30) as writer:
+        writer.write(frame)
+
+
+def test_no_frames_is_an_error(tmp_path):
+    with pytest.raises(EncodeError, match="no frame was written"), \
+            VideoWriter(tmp_path / "a.webp", (32, 32), 30):
+        pass
+    assert names(tmp_path) == []
+
+
+# --- whole or not at all ---
+
+
+def write_frames_that_break(path):
+    with VideoWriter(path, (64, 48), 30) as writer:
+        for i, frame in enumerate(wave(5)):
+            writer.write(frame)
+            if i == 3:
+                raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("name", [*FILES, "folder"])
+def test_an_exception_leaves_the_old_file(tmp_path, name):
+    if name != "folder":
+        (tmp_path / name).write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError):
+        write_frames_that_break(tmp_path / name)
+    assert names(tmp_path) == ([name] if name != "folder" else [])
+    assert name == "folder" or (tmp_path / name).read_bytes() == b"old"
+
+
+class FailingEncoder:
+    def __init__(self, path, size, fps):
+        self.path, self.num_frames = path, 0
+
+    def write(self, frame):
+        self.path.write_bytes(b"partial")
+        self.num_frames += 1
+        if self.num_frames == 4:
+            raise RuntimeError("the encoder broke")
+
+    def finish(self):
+        raise AssertionError("a failed file must not be completed")
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("num_frames", [4, 100])
+def test_failure_in_the_encoding_thread_is_raised(tmp_path, monkeypatch, num_frames):
+    monkeypatch.setitem(video.ENCODERS, "webp", FailingEncoder)
+    with pytest.raises(EncodeError, match=r"encoding failed after \d+ frames: the encoder broke"):
+        write(tmp_path / "a.webp", wave(num_frames))
+    assert names(tmp_path) == []
+
+
+def test_encoding_overlaps_with_rendering(tmp_path, monkeypatch):
+    may_encode = Event()
+
+    class WaitingEncoder(video.WebpEncoder):
+        def write(self, frame):
+            assert may_encode.wait(60)
+            super().write(frame)
+
+    monkeypatch.setitem(video.ENCODERS, "webp", WaitingEncoder)
+    with VideoWriter(tmp_path / "a.webp", (64, 48), 30) as writer:
+        for frame in wave(FRAMES_IN_FLIGHT):
+            writer.write(frame)  # would wait for ever if it encoded
+        may_encode.set()
+    assert len(decoded(tmp_path / "a.webp")) == FRAMES_IN_FLIGHT
+
+
+@pytest.mark.parametrize("name", [*FILES, "folder"])
+def test_kill_leaves_no_partial_file_and_the_next_writer_sweeps(tmp_path, name):
+    with subprocess.Popen(
+        [sys.executable, "-c", KILL_ME, tmp_path / name], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "writing\n"
+        process.kill()
+    assert not (tmp_path / name).exists()
+    assert len(names(tmp_path)) == 1
+    write(tmp_path / name, wave(2))
+    assert names(tmp_path) == [name]
+
+
+def test_sweep_spares_running_writers(tmp_path):
+    with VideoWriter(tmp_path / "a.webp", (64, 48), 30) as writer:
+        write(tmp_path / "b.webp", wave(2))
+        for frame in wave(2):
+            writer.write(frame)
+    assert names(tmp_path) == ["a.webp", "b.webp"]
+
+
+@pytest.mark.skipif(not hasattr(os, "setsid"), reason="needs POSIX resource limits")
+@pytest.mark.parametrize("name", [*FILES, "folder"])
+def test_full_disk_is_a_typed_error(tmp_path, name):
+    command = [sys.executable, "-c", FULL_DISK, tmp_path / name]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "encoding failed after" in result.stdout
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
+@pytest.mark.parametrize("name", ["a.mp4", "a.webp"])
+def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, name):
+    command = [sys.executable, "-c", STEADY_MEMORY, tmp_path / name]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 1 << 20
