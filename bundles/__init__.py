@@ -1,0 +1,1 @@
+"""Bundles installed with stillwave; `edge` is the default one."""
