@@ -34,14 +34,14 @@ class TensorRecord:
 
 @dataclass(frozen=True)
 class NetworkRecord:
-    """`workspace_bytes` were measured with the symbols of the shapes at `workspace_shape`."""
+    """`workspace_bytes` were measured with a first input of shape `workspace_shape`."""
 
     file: str
     precision: str
     inputs: dict[str, TensorRecord]
     outputs: dict[str, TensorRecord]
     workspace_bytes: int
-    workspace_shape: dict[str, int]
+    workspace_shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
         require(self.precision in PRECISIONS, f"precision of {PRECISIONS}", self.precision)

@@ -35,7 +35,7 @@ def example_manifest(folder):
             inputs={"latents": latents},
             outputs={"prediction": latents},
             workspace_bytes=1 << 20,
-            workspace_shape={"h": 20, "w": 32},
+            workspace_shape=(15, 4, 20, 32),
         )
         for name in NETWORKS
     }
