@@ -1,104 +1,170 @@
-"""Flowers on stems: bending stalks with leaves and heads that ride on their tips."""
+"""Flowers on stems: bending stalks with leaves, and heads that ride on their tips."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .backdrop import any_of, bokeh, bricks, dark, landscape, planks, sky, undergrowth
-from .foliage import bloom, leaf_colour, leaves, tulip
+from .backdrop import any_of, bokeh, dark, landscape, sky, undergrowth
+from .blooms import STYLES, heads
+from .built import room, street, wall
+from .foliage import leaf_colour, leaf_mood, leaves
+from .leaves import thicket
 from .motion import Complex
-from .scene import Stage
-from .sprite import BEND, Sprite, still, swing
+from .sprite import BEND, SHIFT, Sprite, still, swing
+from .stage import Stage
 from .stamp import Stamp
-from .texture import Float, fractal, hsv, premultiplied, ramp, vary
+from .texture import Float, fractal, premultiplied, ramp, shade
 
 
 def flowers(stage: Stage) -> None:
-    """A few blooms close by, or a bed of many."""
+    """A few blooms close by, or a bed or field of many, in rows from the back."""
     rng, (width, height) = stage.rng, stage.size
-    stage.backdrop = any_of(
-        rng, stage.size, [bokeh, bokeh, undergrowth, dark, sky, landscape, bricks, planks]
-    )
-    count = int(np.exp(rng.uniform(0, np.log(60))))
-    head = height * np.clip(rng.uniform(0.5, 0.9) / count**0.45, 0.07, 0.4)
-    style = str(rng.choice(["daisy", "rose", "puff", "tulip", "daisy"]))
-    heads = _heads(rng, style)
-    green = leaf_colour(rng)
-    blades = leaves(rng, 3, shape="narrow" if style == "tulip" else "")
-    top = np.sort(rng.uniform(rng.uniform(0.1, 0.45), 0.8 if count > 6 else 0.55, count)) * height
-    blurred = rng.choice([0.0, 5.0])
-    for i in range(count):
-        depth = (i + 1) / count if count > 1 else 1.0
-        tip = np.array([rng.uniform(0.03, 0.97) * width, top[i]])
-        sigma = blurred * max(0.0, 0.8 - depth)
-        size = head * (0.55 + 0.45 * depth) * rng.uniform(0.85, 1.15)
-        plant(stage, tip, size, heads, blades, green * (0.5 + 0.5 * depth), float(sigma))
+    choices = [bokeh, bokeh, bokeh, undergrowth, undergrowth, dark, sky, landscape, wall, street]
+    stage.backdrop = any_of(rng, stage.size, choices)
+    if rng.random() < 0.35:
+        thicket(stage)
+    count = int(np.exp(rng.uniform(0, np.log(140))))
+    style = str(rng.choice(STYLES))
+    bed = Bed(rng, style)
+    head = height * np.clip(rng.uniform(0.6, 1.1) / count**0.42, 0.1, 0.65)
+    high = rng.uniform(0.08, 0.5) if count < 8 else rng.uniform(0.25, 0.55)
+    depth = np.sort(rng.random(count)) if count > 1 else np.ones(1)
+    shallow = rng.choice([0.0, 0.0, 4.0, 7.0])
+    vigour = stage.vigour()
+    for d in depth:
+        row = (
+            high + (rng.uniform(0.6, 0.95) - high) * d if count > 7 else high + rng.normal(0, 0.08)
+        )
+        tip = np.array([rng.uniform(0.02, 0.98) * width, row * height])
+        sigma = float(shallow * np.clip(0.75 - d, 0, 1))
+        size = head * (0.5 + 0.5 * d) * rng.uniform(0.85, 1.15)
+        plant(stage, bed, tip, size, vigour, sigma=sigma, light=0.55 + 0.45 * d)
 
 
-def _heads(rng: np.random.Generator, style: str) -> list[Stamp]:
-    colours = [hsv(rng.random(), rng.uniform(0, 0.95), rng.uniform(0.6, 1)) for _ in range(2)]
-    colours.append(vary(rng, colours[0], 0.15))
-    if style == "tulip":
-        return [tulip(rng, c) for c in colours]
-    if style == "puff":
-        colours = [hsv(0.12, rng.uniform(0, 0.25), rng.uniform(0.7, 1)) for _ in range(2)]
-    return [bloom(rng, c, style) for c in colours]
+class Bed:
+    """What the flowers of one scene have in common."""
+
+    def __init__(self, rng: np.random.Generator, style: str):
+        self.style = style
+        self.heads = heads(rng, style)
+        mood = leaf_mood(rng) if rng.random() < 0.3 else str(rng.choice(["fresh", "deep"]))
+        self.green = leaf_colour(rng, mood) * 0.9
+        self.blades = leaves(rng, 4, mood, "narrow" if style == "tulip" else "")
+        self.leafy = rng.uniform(1, 7)
+        self.long = rng.uniform(0.2, 0.5)
+        self.lean = rng.normal(0, 0.08)
+        self.tilt = rng.uniform(0.1, 0.5)
 
 
 def plant(
-    stage: Stage,
-    tip: Float,
-    size: float,
-    heads: list[Stamp],
-    blades: list[Stamp],
-    green: Float,
-    sigma: float,
+    stage: Stage, bed: Bed, tip: Float, size: float, vigour: float, *, sigma: float, light: float
 ) -> None:
     """Stem, its leaves, its head."""
     rng, wind = stage.rng, stage.wind
     tall = max(stage.size[1] * rng.uniform(1.0, 1.25) - tip[1], 1.5 * size)
-    foot = np.array([tip[0] + rng.normal(0, 0.12) * tall, tip[1] + tall])
-    thick = max(1.5, size * rng.uniform(0.04, 0.09))
-    sprite = stem(rng, foot, tip, thick, green, sigma)
-    sway = wind.at(tip)[0] + wind.own(1)[0] * rng.uniform(0.2, 0.7)
-    coefs = still()
-    coefs[BEND] = sway
-    stage.add(sprite, coefs)
-    for _ in range(rng.integers(0, 5)):
-        height = rng.uniform(0.05, 0.75)
-        at = foot + height * (tip - foot)
-        angle = np.pi / 2 + rng.choice([-1, 1]) * rng.uniform(1.6, 2.8)
-        blade = blades[rng.integers(len(blades))].place(
-            at, angle, tall * rng.uniform(0.12, 0.35), sigma=sigma, squeeze=rng.uniform(0.5, 1)
+    foot = tip + [(bed.lean + rng.normal(0, 0.08)) * tall, tall]
+    stalk = stem(rng, foot, tip, max(1.2, size * rng.uniform(0.03, 0.07)), bed.green, sigma)
+    sway = vigour * (wind.at(tip)[0] + wind.own(1)[0] * rng.uniform(0.2, 0.8))
+    stalk.coefs[BEND] = sway
+    stage.add(stalk, gain=light)
+    for _ in range(rng.poisson(bed.leafy)):
+        height = rng.uniform(0.0, 0.8)
+        blade = bed.blades[rng.integers(len(bed.blades))].place(
+            foot + height * (tip - foot),
+            np.pi / 2 + rng.choice([-1, 1]) * rng.uniform(1.5, 2.8),
+            tall * bed.long * rng.uniform(0.6, 1.2),
+            sigma=sigma,
+            squeeze=rng.uniform(0.4, 1),
         )
-        stage.add(blade, riding(sway, sprite, height, blade, wind.twist(1)[0] * 0.5), rng.uniform(0.6, 1))
-    head = heads[rng.integers(len(heads))]
-    upright = float(np.arctan2(*(tip - foot)[::-1])) + rng.normal(0, 0.3)
-    # Side views stand on their root, which is as long as they are tall; the others turn about their middle.
-    reach = size if head.root[1] > 0.7 * head.image.shape[0] else size / 2
-    bloomed = head.place(tip, upright, reach, mirror=bool(rng.random() < 0.5), sigma=sigma)
-    stage.add(bloomed, riding(sway, sprite, 1.0, bloomed, wind.twist(1)[0] * 0.15))
+        own = vigour * wind.twist(1)[0] * 0.4
+        stage.add(blade, riding(sway, stalk, height, blade, own), light * rng.uniform(0.55, 1))
+    top = bed.heads[rng.integers(len(bed.heads))]
+    upright = float(np.arctan2(*(tip - foot)[::-1])) + rng.normal(0, bed.tilt)
+    # Cups stand on their foot and are `size` tall; the others turn about their middle.
+    reach = size if bed.style == "tulip" else size / 2
+    head = top.place(tip, upright, reach, mirror=bool(rng.random() < 0.5), sigma=sigma)
+    stage.add(head, riding(sway, stalk, 1.0, head, vigour * wind.twist(1)[0] * 0.15), light)
 
 
 def stem(
     rng: np.random.Generator, foot: Float, tip: Float, thick: float, green: Float, sigma: float
 ) -> Sprite:
-    """A slender stalk from foot to tip that bends as s^2."""
-    w, h = int(3 * thick) + 6, max(8, int(np.hypot(*(tip - foot))))
+    """A slender stalk from foot to tip, bending as s^2 when given a sway."""
+    length = float(np.hypot(*(tip - foot)))
+    w, h = int(3 * thick) + 6, max(8, int(length))
     x = np.arange(w, dtype=np.float32)[None] - w / 2
     y = np.linspace(1, 0, h, dtype=np.float32)[:, None]
     half = thick * (0.4 + 0.2 * y)
-    light = 0.8 + 0.5 * rng.choice([-1, 1]) * x / half + 0.06 * fractal(rng, (w, h), 3)
-    image = premultiplied(green * light[..., None], ramp(half - np.abs(x), -0.6, 0.6))
+    light = 0.9 + 0.4 * rng.choice([-1, 1]) * x / half + 0.06 * fractal(rng, (w, h), 3)
+    image = premultiplied(shade(green, light), ramp(half - np.abs(x), -0.6, 0.6))
     stamp = Stamp(image, (w / 2, h - 1.0), (w / 2, 0.0))
-    angle = float(np.arctan2(*(tip - foot)[::-1]))
-    return stamp.place(foot, angle, float(np.hypot(*(tip - foot))), sigma=sigma)
+    angle = float(np.arctan2(tip[1] - foot[1], tip[0] - foot[0]))
+    return stamp.place(foot, angle, length, sigma=sigma)
 
 
-def riding(sway: Complex, stem: Sprite, height: float, rider: Sprite, own: Complex) -> Complex:
-    """Coefficients of a thing fixed to a stem at relative height: carried, turned, plus its own twist."""
+def riding(sway: Complex, stalk: Sprite, height: float, rider: Sprite, own: Complex) -> Complex:
+    """Coefficients of a thing fixed to a stalk at a relative height: carried, turned, own twist."""
     coefs = still()
-    coefs[0] = height**2 * sway
-    normal = np.array([-stem.axis[1], stem.axis[0]])
-    slope = 2 * height / stem.length * (normal @ sway)
+    coefs[SHIFT] = height**2 * sway
+    normal = np.array([-stalk.axis[1], stalk.axis[0]])
+    slope = 2 * height / stalk.length * (normal @ sway)
     return swing(coefs, slope + own / rider.length, rider.axis, rider.length)
+
+
+def pot_plant(stage: Stage) -> None:
+    """One plant in a still pot in a still room; only its stems and leaves move."""
+    rng, (width, height) = stage.rng, stage.size
+    stage.backdrop = room(rng, stage.size)
+    bed = Bed(rng, str(rng.choice(STYLES)))
+    bed.leafy, bed.long = rng.uniform(2, 9), rng.uniform(0.2, 0.5)
+    rim = np.array([rng.uniform(0.25, 0.75) * width, rng.uniform(0.6, 0.95) * height])
+    wide = rng.uniform(0.08, 0.22) * height
+    vigour = stage.vigour() + 0.3
+    flowering = rng.random() < 0.4
+    for _ in range(rng.integers(1, 9)):
+        tall = rng.uniform(0.4, 1.0) * rim[1]
+        tip = rim + [rng.normal(0, 0.35) * tall, -tall]
+        foot = rim + [rng.uniform(-0.6, 0.6) * wide, 4]
+        _potted(stage, bed, foot, tip, vigour, head=flowering)
+    stage.add(pot(rng, rim, wide))
+
+
+def _potted(stage: Stage, bed: Bed, foot: Float, tip: Float, vigour: float, *, head: bool) -> None:
+    """A stem with leaves on both sides and at its end, perhaps with a head."""
+    rng, wind = stage.rng, stage.wind
+    stalk = stem(rng, foot, tip, rng.uniform(1.5, 4), bed.green, 0.0)
+    sway = vigour * (0.7 * wind.at(tip)[0] + wind.own(1)[0])
+    stalk.coefs[BEND] = sway
+    stage.add(stalk)
+    heights = np.sort(np.append(rng.uniform(0.2, 1, rng.poisson(bed.leafy)), 1.0))
+    for height in heights:
+        upright = float(np.arctan2(*(tip - foot)[::-1]))
+        blade = bed.blades[rng.integers(len(bed.blades))].place(
+            foot + height * (tip - foot),
+            upright + rng.uniform(-1.7, 1.7),
+            stalk.length * bed.long * rng.uniform(0.6, 1.2),
+            squeeze=rng.uniform(0.5, 1),
+        )
+        own = vigour * wind.twist(1)[0] * 0.5
+        stage.add(blade, riding(sway, stalk, float(height), blade, own), rng.uniform(0.6, 1.05))
+    if head:
+        size = stalk.length * rng.uniform(0.12, 0.25)
+        bloomed = bed.heads[0].place(tip, float(rng.uniform(-2.2, -0.9)), size)
+        stage.add(bloomed, riding(sway, stalk, 1.0, bloomed, still()[0, 0]))
+
+
+def pot(rng: np.random.Generator, rim: Float, wide: float) -> Sprite:
+    """A flower pot or vase whose rim is centred at `rim`; still."""
+    tall = wide * rng.uniform(1.2, 2.5)
+    w, h = int(2 * wide) + 6, int(tall)
+    x = (np.arange(w, dtype=np.float32)[None] - w / 2) / wide
+    y = np.linspace(0, 1, h, dtype=np.float32)[:, None]
+    half = 1 - rng.uniform(-0.2, 0.4) * y + rng.uniform(0, 0.3) * np.sin(np.pi * y)
+    half = half / half.max() * np.where(y < 0.12, 1.0, 0.93)
+    light = 0.95 - rng.uniform(-0.6, 0.6) * x / half - 0.3 * (x / half) ** 2
+    light = light + 0.05 * fractal(rng, (w, h), 6) - 0.2 * (np.abs(y - 0.13) < 0.02)
+    glaze = np.array(
+        rng.choice([[0.7, 0.4, 0.28], [0.85, 0.83, 0.8], [0.25, 0.28, 0.3]]), np.float32
+    )
+    image = premultiplied(shade(glaze, light), ramp((half - np.abs(x)) * wide, -0.7, 0.7))
+    return Stamp(image, (w / 2, 0.0), (w / 2, h - 1.0)).place(rim, np.pi / 2, tall)

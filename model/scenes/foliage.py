@@ -1,21 +1,58 @@
-"""Leaves, petals, blooms and clusters of leaves, as stamps."""
+"""Leaves, petals and sprays of leaves, as stamps."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .stamp import Stamp, paste, shadowed
-from .texture import Float, fractal, grid, hsv, premultiplied, ramp, vary
+from .texture import Float, fractal, grid, hsv, premultiplied, ramp, shade, vary
 
-LENGTH = 96
+LENGTH = 96  # px, a blade's picture
+FOOT = 4  # px, from the picture's edge to the blade's foot
+
+# Mood: hue (mean, deviation), saturation (low, high), log of value (mean, deviation).
+MOODS = {
+    "fresh": ((0.22, 0.025), (0.4, 0.8), (-0.75, 0.25)),
+    "deep": ((0.26, 0.03), (0.3, 0.65), (-1.3, 0.3)),
+    "ivy": ((0.33, 0.04), (0.08, 0.35), (-0.8, 0.3)),
+    "autumn": ((0.08, 0.035), (0.5, 0.9), (-0.6, 0.3)),
+    "dry": ((0.11, 0.02), (0.2, 0.5), (-0.7, 0.25)),
+}
+# Half width (low, high) in lengths; where it is widest (above 1: towards the tip).
+WIDTHS = {
+    "ovate": (0.2, 0.4, 0.85),
+    "narrow": (0.05, 0.13, 1.0),
+    "petal": (0.13, 0.3, 1.8),
+    "ray": (0.07, 0.14, 1.6),
+}
 
 
-def leaf_colour(rng: np.random.Generator, mood: str = "any") -> Float:
+def leaf_mood(rng: np.random.Generator) -> str:
+    """A season's colours, mostly green."""
+    return str(rng.choice(list(MOODS), p=[0.4, 0.32, 0.1, 0.1, 0.08]))
+
+
+def leaf_colour(rng: np.random.Generator, mood: str) -> Float:
     """One plausible leaf colour (3,)."""
-    hue = {"any": rng.normal(0.25, 0.05), "autumn": rng.uniform(0.03, 0.17)}.get(mood)
-    if hue is None:
-        hue = rng.normal(0.34, 0.03)
-    return hsv(hue, rng.uniform(0.3, 0.9), np.exp(rng.normal(-0.85, 0.35)))
+    hue, saturation, value = MOODS[mood]
+    return hsv(rng.normal(*hue), rng.uniform(*saturation), float(np.exp(rng.normal(*value))))
+
+
+def _outline(rng: np.random.Generator, s: Float, across: Float, shape: str) -> Float:
+    """Distance inside the blade's edge, in lengths."""
+    if shape == "lobed":
+        reach = np.hypot(across, s - 0.35) * 1.55
+        turn = np.arctan2(across, s - 0.35)
+        lobes, depth = rng.choice([3, 5, 5, 7]), rng.uniform(0.12, 0.4)
+        edge = 1 - depth * (0.5 - 0.5 * np.cos(lobes * turn)) - 0.25 * np.abs(turn / np.pi) ** 2
+        edge = edge + rng.uniform(0, 0.05) * np.cos(rng.integers(15, 31) * turn)
+        return np.asarray((edge - reach) * 0.6)
+    thin, wide, skew = WIDTHS[shape]
+    along = np.clip(s, 0, 1) ** (skew * rng.uniform(0.8, 1.2))
+    width = rng.uniform(thin, wide) * np.sin(np.pi * along).clip(0, 1) ** rng.uniform(0.6, 1.1)
+    if shape == "ovate":
+        width = width * (1 + rng.choice([0, 0.05]) * np.sin(rng.uniform(60, 110) * s))
+    return np.where((s > 0) & (s < 1), width - np.abs(across), -0.1)
 
 
 def _veins(rng: np.random.Generator, s: Float, across: Float) -> Float:
@@ -23,62 +60,50 @@ def _veins(rng: np.random.Generator, s: Float, across: Float) -> Float:
     count, slant = rng.uniform(5, 11), rng.uniform(0.5, 1.2)
     side = 0.5 + 0.5 * np.cos(2 * np.pi * count * (s - slant * np.abs(across)))
     rib = np.exp(-((across / 0.018) ** 2))
-    return np.asarray(rng.uniform(0.05, 0.4) * rib + rng.uniform(0.02, 0.15) * side**8, np.float32)
+    return np.asarray(rng.uniform(0.1, 0.5) * rib + rng.uniform(0.0, 0.16) * side**8)
 
 
 def leaf(rng: np.random.Generator, colour: Float, *, shape: str = "ovate") -> Stamp:
-    """A leaf blade, lit from one side, veined, with a soft shadow."""
+    """A blade: lit from one side, veined, glossy or dull, over its own soft shadow."""
     size = (LENGTH, LENGTH)
     x, y = grid(size)
-    s = (LENGTH - 4 - y) / (LENGTH - 8) + 0 * x
-    across = (x - LENGTH / 2) / (LENGTH - 8) + 0 * y
-    if shape == "lobed":
-        reach = np.hypot(across, s - 0.35) * 1.55
-        turn = np.arctan2(across, s - 0.35)
-        lobes, depth = rng.choice([3, 5]), rng.uniform(0.12, 0.35)
-        edge = 1 - depth * (0.5 - 0.5 * np.cos(lobes * turn)) - 0.25 * np.abs(turn / np.pi) ** 2
-        edge = edge + rng.uniform(0, 0.05) * np.cos(rng.integers(15, 31) * turn)
-        inside = (edge - reach) * LENGTH * 0.6
-    else:
-        wide = rng.uniform(0.22, 0.42) if shape == "ovate" else rng.uniform(0.06, 0.14)
-        along = np.clip(s, 0, 1) ** rng.uniform(0.6, 1.1)
-        width = wide * np.clip(np.sin(np.pi * along), 0, 1) ** rng.uniform(0.7, 1.2)
-        width = width * (1 + rng.uniform(0, 0.06) * np.sin(rng.uniform(60, 110) * s))
-        inside = np.where((s > 0) & (s < 1), width - np.abs(across), -0.1) * LENGTH
-    alpha = ramp(inside.astype(np.float32), -0.7, 0.7)
-    fold = rng.uniform(-0.35, 0.35)
-    light = 1 + fold * np.sign(across) + rng.uniform(-0.4, 0.4) * (s - 0.5)
-    light = light + 0.1 * fractal(rng, size, 6) + _veins(rng, s, across)
+    length = LENGTH - 2.0 * FOOT
+    s, across = (LENGTH - FOOT - y) / length, (x - LENGTH / 2) / length
+    across = across + rng.uniform(-0.12, 0.12) * np.sin(np.pi * s.clip(0, 1))
+    alpha = ramp(_outline(rng, s, across, shape) * LENGTH, -0.7, 0.7)
+    flat = shape in ("petal", "ray")
+    fold = rng.uniform(-0.1, 0.1) if flat else rng.uniform(-0.3, 0.3)
+    light = 1 + fold * np.sign(across) + rng.uniform(-0.35, 0.35) * (s - 0.5)
+    light = light + (0.04 if flat else 0.08) * fractal(rng, size, 5)
+    if not flat:
+        light = light + _veins(rng, s, across)
     sheen = np.exp(-(((across - rng.normal(0, 0.15)) / 0.1) ** 2) - ((s - 0.55) / 0.3) ** 2)
-    shade = colour * light[..., None] + rng.uniform(0, 0.25) * sheen[..., None]
-    return _with_shadow(rng, premultiplied(shade, alpha), (LENGTH / 2, LENGTH - 4.0), LENGTH - 8.0)
-
-
-def _with_shadow(
-    rng: np.random.Generator, image: Float, root: tuple[float, float], length: float
-) -> Stamp:
-    softness, depth = rng.uniform(2, 6), rng.uniform(0.2, 0.45)
+    other = vary(rng, colour, 0.25)
+    tone = colour + ramp(s, 0, 1)[..., None] * (other - colour)
+    gloss = rng.uniform(0, 0.25) * sheen[..., None]
+    image = premultiplied(shade(tone, light) + gloss * (1 if flat else [0.8, 0.95, 1.0]), alpha)
+    softness, depth = rng.uniform(2, 6), rng.uniform(0.15, 0.4) * (0.5 if flat else 1)
     wide = shadowed(image, (rng.uniform(-3, 3), rng.uniform(0, 5)), softness, depth)
-    pad = (wide.shape[0] - image.shape[0]) / 2
-    at = (root[0] + pad, root[1] + pad)
-    return Stamp(wide, at, (at[0], at[1] - length))
+    foot = (wide.shape[1] / 2, wide.shape[0] / 2 + LENGTH / 2 - FOOT)
+    return Stamp(wide, foot, (foot[0], foot[1] - length))
 
 
-def leaves(rng: np.random.Generator, count: int, mood: str = "any", shape: str = "") -> list[Stamp]:
+def leaves(rng: np.random.Generator, count: int, mood: str = "", shape: str = "") -> list[Stamp]:
     """`count` different leaves of one plant."""
-    base = leaf_colour(rng, mood)
-    shape = shape or str(rng.choice(["ovate", "ovate", "lobed", "narrow"]))
-    return [leaf(rng, vary(rng, base, 0.2), shape=shape) for _ in range(count)]
+    base = leaf_colour(rng, mood or leaf_mood(rng))
+    shape = shape or str(rng.choice(["ovate", "ovate", "ovate", "lobed", "lobed", "narrow"]))
+    return [leaf(rng, vary(rng, base, 0.18), shape=shape) for _ in range(count)]
 
 
-def cluster(rng: np.random.Generator, blades: list[Stamp], count: int, blade: float) -> Stamp:
-    """A spray of `count` leaves of relative length `blade`, lit from above, dark inside."""
+def spray(rng: np.random.Generator, blades: list[Stamp], count: int, blade: float) -> Stamp:
+    """A ball of `count` leaves of relative length `blade`, lit from above, dark inside."""
     side = 128
     centre = np.array([side / 2, side / 2])
     sprites = []
     for i in range(count):
-        turn, reach = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random()) * side * (0.5 - 0.55 * blade)
-        at = centre + reach * np.array([np.cos(turn), 0.8 * np.sin(turn)])
+        turn = rng.uniform(0, 2 * np.pi)
+        reach = np.sqrt(rng.random()) * side * max(0.1, 0.5 - 0.7 * blade)
+        at = centre + reach * np.array([np.cos(turn), 0.85 * np.sin(turn)])
         sprite = blades[rng.integers(len(blades))].place(
             at,
             turn + rng.normal(0, 0.8),
@@ -86,63 +111,19 @@ def cluster(rng: np.random.Generator, blades: list[Stamp], count: int, blade: fl
             mirror=bool(rng.random() < 0.5),
             squeeze=rng.uniform(0.4, 1),
         )
-        lit = 0.45 + 0.55 * i / count - 0.35 * (at[1] - centre[1]) / side
+        lit = 0.5 + 0.5 * i / count - 0.3 * (at[1] - centre[1]) / side
         sprite.gain = np.full(3, lit * np.exp(rng.normal(0, 0.15)), np.float32)
         sprites.append(sprite)
     return Stamp(paste((side, side), sprites), (side / 2, side * 0.8), (side / 2, side * 0.2))
 
 
-def bloom(rng: np.random.Generator, colour: Float, style: str) -> Stamp:
-    """A flower head seen from about the front: daisy, rose or puff; root at its centre's foot."""
+def mass(rng: np.random.Generator, colour: Float) -> Stamp:
+    """The dark inside of a crown or bush: a ragged ball of fine leafy noise."""
     side = 128
     x, y = grid((side, side))
-    dx, dy = (x - side / 2) / (side / 2) + 0 * y, (y - side / 2) / (side / 2) + 0 * x
-    reach, turn = np.hypot(dx, dy), np.arctan2(dy, dx)
-    if style == "puff":
-        noise = fractal(rng, (side, side), 24, gain=0.9)
-        alpha = ramp(0.95 - reach + 0.08 * noise, 0, 0.12) * rng.uniform(0.75, 1)
-        light = 0.75 + 0.22 * noise + 0.25 * (0.5 - reach) - 0.2 * dy
-        image = premultiplied(colour * light[..., None], alpha)
-        return Stamp(image, (side / 2, side / 2), (side / 2, 2))
-    petals = petals_of(rng, colour)
-    sprites, rings = [], 3 if style == "rose" else rng.integers(1, 3)
-    for ring in range(rings):
-        count = int(rng.integers(5, 9) if style == "rose" else rng.integers(8, 22))
-        size = side * 0.47 * (1 - ring * (0.28 if style == "rose" else 0.15))
-        for i in range(count):
-            angle = 2 * np.pi * (i + 0.5 * ring + rng.normal(0, 0.1)) / count
-            petal = petals[rng.integers(len(petals))].place(
-                (side / 2, side / 2), angle, size * rng.uniform(0.85, 1), squeeze=rng.uniform(0.7, 1)
-            )
-            petal.gain = np.full(3, rng.uniform(0.8, 1.1) - 0.1 * np.sin(angle), np.float32)
-            sprites.append(petal)
-    image = paste((side, side), sprites)
-    if style != "rose":
-        disc = rng.uniform(0.15, 0.4)
-        heart = hsv(rng.uniform(0.06, 0.17), rng.uniform(0.6, 1), rng.uniform(0.2, 0.95))
-        light = 0.8 + 0.2 * fractal(rng, (side, side), 20) + 0.5 * (disc - reach) - 0.3 * dy
-        core = premultiplied(heart * light[..., None], ramp(disc - reach, -0.02, 0.02))
-        image = core + image * (1 - core[..., 3:])
-    return Stamp(image, (side / 2, side / 2), (side / 2, 2))
-
-
-def petals_of(rng: np.random.Generator, colour: Float) -> list[Stamp]:
-    """Petals: plain blades of `colour`."""
-    return [leaf(rng, vary(rng, colour, 0.08)) for _ in range(3)]
-
-
-def tulip(rng: np.random.Generator, colour: Float) -> Stamp:
-    """A cup of petals seen from the side, standing on its root."""
-    side = 128
-    petals = petals_of(rng, colour)
-    sprites = []
-    for offset in (0.28, -0.28, 0.14, -0.14, 0.0):
-        petal = petals[rng.integers(3)].place(
-            (side / 2 + 40 * offset, side * 0.94),
-            -np.pi / 2 + offset * rng.uniform(0.6, 1.4),
-            side * rng.uniform(0.78, 0.9),
-            squeeze=rng.uniform(1.1, 1.5),
-        )
-        petal.gain = np.full(3, 1.05 - abs(offset) * 1.2, np.float32)
-        sprites.append(petal)
-    return Stamp(paste((side, side), sprites), (side / 2, side * 0.93), (side / 2, side * 0.08))
+    dx, dy = x / (side / 2) - 1, y / (side / 2) - 1
+    noise = fractal(rng, (side, side), 12, gain=0.85)
+    alpha = ramp(0.78 - np.hypot(dx, dy) + 0.1 * noise, 0, 0.1)
+    light = 0.5 + 0.2 * noise - 0.15 * dy
+    image = premultiplied(shade(colour, light), alpha)
+    return Stamp(image, (side / 2, side - 10.0), (side / 2, 10.0))

@@ -1,122 +1,124 @@
-"""Things on lines: cloths, notes, garlands, lanterns. They swing from the top and ripple."""
+"""Things on lines: cloths, notes, flags, lanterns. They swing from where they hang, and ripple."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from .backdrop import any_of, bokeh, bricks, building, dark, landscape, plaster, sky
-from .scene import Stage
-from .sprite import ALONG, BEND, COSINE, SINE, still, swing
+from .backdrop import any_of, bokeh, dark, landscape, sky, undergrowth
+from .built import room, street, wall
+from .fabric import BUNTING, TONES, cloth, lantern, note, peg
+from .sprite import ALONG, BEND, COSINE, SHIFT, SINE, Sprite, swing
+from .stage import Stage
 from .stamp import Stamp, shadowed
-from .texture import Float, fractal, grid, hsv, premultiplied, ramp, vary, write
+from .texture import Float, hsv, vary
 
 
 def hung(stage: Stage) -> None:
-    """One to four lines with a row of similar things."""
+    """One to five lines with a row of similar things."""
     rng, (width, height) = stage.rng, stage.size
-    stage.backdrop = any_of(rng, stage.size, [sky, plaster, bricks, bokeh, building, landscape, dark])
-    what = str(rng.choice(["cloth", "cloth", "note", "lantern"]))
-    lines = int(rng.choice([1, 1, 2, 4])) if what != "lantern" else int(rng.integers(2, 6))
+    choices = [sky, sky, wall, wall, bokeh, street, street, landscape, undergrowth, room, dark]
+    stage.backdrop = any_of(rng, stage.size, choices)
+    what = str(rng.choice(["cloth", "cloth", "cloth", "note", "lantern", "lantern", "bunting"]))
+    lines = (
+        int(rng.choice([1, 1, 1, 2, 3])) if what in ("cloth", "note") else int(rng.integers(1, 6))
+    )
+    palette = TONES[rng.integers(len(TONES))] if rng.random() < 0.5 else None
     for row in range(lines):
         start = rng.uniform(0.03, 0.3) * height + row * height * rng.uniform(0.12, 0.22)
-        ends = np.array([[-5, start], [width + 5, start + rng.normal(0, 0.08) * height]])
-        sag = rng.uniform(0, 0.12) * height
-        _line(stage, ends, sag, what, height * rng.uniform(0.1, 0.5) / lines**0.3)
+        ends = np.array([[-5, start], [width + 5, start + rng.normal(0, 0.1) * height]])
+        drop = height * rng.uniform(0.2, 0.75) / lines**0.4
+        if what in ("bunting", "lantern"):
+            drop *= 0.5
+        _line(stage, ends, rng.uniform(0, 0.12) * height, what, drop, palette)
 
 
-def _line(stage: Stage, ends: Float, sag: float, what: str, drop: float) -> None:
+def _line(
+    stage: Stage, ends: Float, sag: float, what: str, drop: float, palette: tuple | None
+) -> None:
     """A sagging string and what hangs from it."""
     rng, width = stage.rng, stage.size[0]
     along = np.linspace(0, 1, 40)
     points = ends[0] + along[:, None] * (ends[1] - ends[0])
     points[:, 1] += sag * 4 * along * (1 - along)
-    string = (np.stack(points) * 8).astype(np.int32)
     tone = vary(rng, hsv(0.1, 0.2, rng.uniform(0.05, 0.8)), 0.1).tolist()
+    string = (points * 8).astype(np.int32)
     cv2.polylines(stage.backdrop, [string], False, tone, int(rng.integers(1, 3)), cv2.LINE_AA, 3)
-    x = rng.uniform(-0.02, 0.1) * width
+    x, vigour, gap = rng.uniform(-0.05, 0.15) * width, stage.vigour(), rng.choice([0.02, 0.2, 1.5])
     while x < width:
-        share = x / width
-        at = np.array([x, np.interp(share, along, points[:, 1])])
+        at = np.array([x, np.interp(x / width, along, points[:, 1])])
+        colour = vary(rng, hsv(*(palette or TONES[rng.integers(len(TONES))])), 0.12)
+        size = drop * rng.uniform(0.7, 1.1)
         if what == "lantern":
-            x += _lantern(stage, at, drop * rng.uniform(0.5, 0.9))
+            room_taken = _lantern(stage, at, size, colour, vigour)
         else:
-            x += _sheet(stage, at, drop * rng.uniform(0.6, 1.1), what)
+            room_taken = _sheet(stage, at, size, what, colour, vigour)
+        x += room_taken * (1 + gap * rng.random()) + 1
 
 
-def _lantern(stage: Stage, at: Float, size: float) -> float:
+def _lantern(stage: Stage, at: Float, size: float, colour: Float, vigour: float) -> float:
     """A paper lantern swinging like a pendulum; returns the room it takes, px."""
     rng, wind = stage.rng, stage.wind
-    hue = rng.choice([rng.normal(0.0, 0.02), rng.normal(0.12, 0.03), rng.random()])
-    cord = rng.uniform(0.1, 0.8) * size
-    side = 96
-    x, y = grid((side, side))
-    dx, dy = (x - side / 2) / 40, (y - side / 2) / (40 * rng.uniform(0.75, 1))
-    reach = np.hypot(dx, dy)
-    ribs = 0.9 + 0.1 * np.cos(rng.uniform(12, 24) * dy) + 0.08 * fractal(rng, (side, side), 6)
-    light = ribs * (1.1 - 0.45 * reach**2 - 0.3 * dx * rng.choice([-1, 1]))
-    image = premultiplied(
-        hsv(hue % 1, rng.uniform(0.4, 0.95), rng.uniform(0.5, 1)) * light[..., None],
-        ramp(1 - reach, -0.02, 0.02),
-    )
-    rope = int(cord / size * 80) + 1
-    image = cv2.copyMakeBorder(image, rope, 0, 0, 0, cv2.BORDER_CONSTANT)
-    cv2.line(image, (side // 2, 0), (side // 2, rope + 12), (0.05, 0.04, 0.04, 1), 2)
-    stamp = Stamp(image, (side / 2, 0.0), (side / 2, rope + 90.0))
-    lantern = stamp.place(at, np.pi / 2 + rng.normal(0, 0.03), size + cord)
-    theta = (wind.at(at)[0, 0] + wind.own(1)[0, 0] * 0.6) / lantern.length
-    stage.add(lantern, swing(still(), -theta, lantern.axis, lantern.length))
-    return size * rng.uniform(1.2, 4)
+    picture, length = lantern(rng, colour, rng.uniform(0.05, 0.5))
+    foot = (picture.shape[1] / 2, length)
+    stamp = Stamp(picture, (picture.shape[1] / 2, 0.0), foot)
+    hanging = stamp.place(at, np.pi / 2 + rng.normal(0, 0.04), size * length / 96)
+    sway = vigour * (wind.at(at)[0, 0] + wind.own(1)[0, 0] * rng.uniform(0.3, 1))
+    stage.add(hanging, swing(hanging.coefs, -sway / hanging.length, hanging.axis, hanging.length))
+    return size * rng.uniform(1.1, 2)
 
 
-def _sheet(stage: Stage, at: Float, drop: float, what: str) -> float:
-    """A cloth or note pinned along its top; returns the room it takes, px."""
-    rng, wind = stage.rng, stage.wind
-    broad = drop * (rng.uniform(0.4, 1.4) if what == "cloth" else rng.uniform(0.8, 1.2))
-    w, h = int(broad) + 2, int(drop) + 2
-    image = cloth(rng, (w, h)) if what == "cloth" else note(rng, (w, h))
+def _sheet(stage: Stage, at: Float, drop: float, what: str, colour: Float, vigour: float) -> float:
+    """A cloth, note or pennant pinned along its top; returns the room it takes, px."""
+    rng = stage.rng
+    shape = {"cloth": rng.uniform(0.4, 1.5), "note": rng.uniform(0.8, 1.2)}.get(what, 0.8)
+    w, h = int(drop * shape) + 6, int(drop) + 4
+    if what == "note":
+        image = note(rng, (w, h), colour)
+    else:
+        image = cloth(rng, (w, h), colour, BUNTING if what == "bunting" else "")
     image = shadowed(image, (rng.uniform(-3, 3), 3), 3, 0.25)
     pad = (image.shape[1] - w) / 2
     stamp = Stamp(image, (pad + w / 2, pad), (pad + w / 2, pad + h))
-    sheet = stamp.place(at + np.array([broad / 2, 0]), np.pi / 2 + rng.normal(0, 0.06), drop)
-    sheet.wave = (rng.uniform(1, 5), rng.uniform(-6, 6))
-    coefs = still()
-    sway = wind.at(sheet.root)[0] + 0.5 * wind.own(1)[0]
-    coefs[ALONG] = 0.6 * sway
-    coefs[BEND] = 0.3 * wind.own(1)[0]
-    ripple = rng.uniform(0.1, 0.5) * wind.own(1)[0]
-    coefs[COSINE], coefs[SINE] = ripple, ripple * -1j
-    stage.add(sheet, coefs)
-    return broad * rng.uniform(0.9, 1.4) + 2
+    sheet = stamp.place(at + np.array([w / 2, 0]), np.pi / 2 + rng.normal(0, 0.06), drop)
+    ripple(stage, sheet, vigour * (0.5 if what == "note" else 1.0))
+    stage.add(sheet)
+    if what != "bunting":
+        for share in (0.15, 0.85):
+            stage.add(peg(rng, at + np.array([share * w, 0.0]), max(5.0, 0.12 * drop)))
+    return w
 
 
-def cloth(rng: np.random.Generator, size: tuple[int, int]) -> Float:
-    """Dyed fabric with folds, perhaps striped; a slightly uneven outline."""
-    x, y = grid(size)
-    u, v = x / size[0] + 0 * y, y / size[1] + 0 * x
-    tone = hsv(rng.random(), rng.uniform(0, 0.9) ** 1.2, rng.uniform(0.25, 1))
-    folds = np.sin(2 * np.pi * (rng.uniform(1, 6) * u + rng.uniform(-0.7, 0.7) * v + 0.1 * rng.normal()))
-    light = 0.85 + 0.15 * folds + 0.08 * fractal(rng, size, 3) - 0.15 * v
-    colour = np.broadcast_to(tone, (*u.shape, 3)).copy()
-    if rng.random() < 0.5:
-        other = hsv(rng.random(), rng.uniform(0, 0.9), rng.uniform(0.3, 1))
-        turn = rng.choice([0, np.pi / 2, 0.7])
-        stripes = np.sin(rng.uniform(10, 60) * (u * np.cos(turn) + v * np.sin(turn))) > rng.uniform(-0.5, 0.5)
-        colour[stripes] = other
-    flare = rng.uniform(-0.12, 0.12) * v + 0.03 * np.sin(7 * v + rng.uniform(0, 6))
-    edge = np.minimum(0.5 - 0.02 - np.abs(u - 0.5) + flare - 0.1, 0.97 - v + 0.02 * folds) * size[1]
-    return premultiplied(colour * light[..., None], ramp(edge.astype(np.float32), -0.7, 0.7))
+def ripple(stage: Stage, sheet: Sprite, vigour: float) -> None:
+    """Swing with the wind, bow, and carry a wave away from the held edge."""
+    rng, wind = stage.rng, stage.wind
+    sheet.wave = (rng.uniform(1, 5), rng.uniform(-5, 5))
+    sway = wind.at(sheet.root)[0] + rng.uniform(0.2, 0.7) * wind.own(1)[0]
+    sheet.coefs[ALONG] = vigour * 0.6 * sway
+    sheet.coefs[BEND] = vigour * 0.35 * wind.own(1)[0]
+    wave = vigour * rng.uniform(0.1, 0.5) * wind.own(1)[0]
+    sheet.coefs[COSINE], sheet.coefs[SINE] = wave, -1j * wave
 
 
-def note(rng: np.random.Generator, size: tuple[int, int]) -> Float:
-    """A sheet of coloured paper with writing."""
-    tone = hsv(rng.random(), rng.uniform(0.1, 0.7), rng.uniform(0.7, 1))
-    light = 0.95 + 0.03 * fractal(rng, size, 4)
-    colour = np.clip(tone * light[..., None], 0, 1).astype(np.float32)
-    text = "".join(rng.choice(list("abdeghiklmnorstuwy"), rng.integers(2, 6)))
-    ink = hsv(rng.random(), 0.6, 0.2)
-    at = (int(0.12 * size[0]), int(rng.uniform(0.45, 0.75) * size[1]))
-    write(colour, text, at, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, size[0] / 90, ink)
-    alpha = np.ones((size[1], size[0]), np.float32)
-    alpha[[0, -1]] = alpha[:, 0] = alpha[:, -1] = 0.5
-    return premultiplied(colour, alpha)
+def flag(stage: Stage) -> None:
+    """Flags on poles, and curtains: cloth held along one side, waves running off it."""
+    rng, (width, height) = stage.rng, stage.size
+    stage.backdrop = any_of(rng, stage.size, [sky, sky, landscape, street, bokeh, wall])
+    for _ in range(rng.integers(1, 5)):
+        size = height * rng.uniform(0.2, 0.6)
+        top = np.array([rng.uniform(0.0, 0.8) * width, rng.uniform(0.05, 0.45) * height])
+        w, h = int(size * rng.uniform(1.0, 1.8)), int(size)
+        colour = hsv(*TONES[rng.integers(len(TONES))])
+        image = cloth(rng, (w, h), colour, "flag")
+        stamp = Stamp(image, (3.0, h / 2), (w - 1.0, h / 2))
+        sheet = stamp.place(top + np.array([0, h / 2]), rng.normal(0.1, 0.1), w)
+        vigour = stage.vigour()
+        ripple(stage, sheet, vigour)
+        sheet.wave = (rng.uniform(4, 9), rng.uniform(-2, 2))
+        sheet.coefs[COSINE] *= 2.5
+        sheet.coefs[SINE] *= 2.5
+        sheet.coefs[SHIFT] = 0
+        pole = (np.array([[top[0], top[1] - 6], [top[0], height + 5]]) * 8).astype(np.int32)
+        tone = hsv(0.1, 0.1, rng.uniform(0.2, 0.9)).tolist()
+        cv2.polylines(stage.backdrop, [pole], False, tone, int(rng.integers(2, 7)), cv2.LINE_AA, 3)
+        stage.add(sheet)

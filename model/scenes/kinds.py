@@ -1,4 +1,4 @@
-"""Which scenes there are, how often, and how strongly they move."""
+"""Which scenes there are, and how often."""
 
 from __future__ import annotations
 
@@ -6,29 +6,39 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .animals import animal
+from .branches import branches
 from .candles import candles
-from .flowers import flowers
-from .hung import hung
+from .flowers import flowers, pot_plant
+from .grass import meadow, strands, water_plants
+from .hung import flag, hung
 from .leaves import leaf_wall
-from .objects import objects
-from .scene import Scene, Stage
+from .objects import clutter, objects
+from .stage import Stage
 from .texture import Size
 from .trees import tree
 
 Build = Callable[[Stage], None]
 
 KINDS: dict[str, tuple[Build, float]] = {
-    "tree": (tree, 1.0),
-    "leaves": (leaf_wall, 1.0),
-    "flowers": (flowers, 1.0),
-    "hung": (hung, 1.0),
-    "candles": (candles, 0.6),
-    "still": (objects, 0.35),
+    "tree": (tree, 1.3),
+    "leaves": (leaf_wall, 1.5),
+    "flowers": (flowers, 1.6),
+    "branches": (branches, 1.3),
+    "meadow": (meadow, 1.0),
+    "hung": (hung, 1.5),
+    "flag": (flag, 0.3),
+    "candles": (candles, 0.8),
+    "potted": (pot_plant, 0.9),
+    "water": (water_plants, 0.5),
+    "strands": (strands, 0.3),
+    "animal": (animal, 0.3),
+    "still": (objects, 0.9),
 }
 
 
-def build(seed: int, size: Size, kind: str | None) -> Scene:
-    """The scene of a seed."""
+def build(seed: int, size: Size, kind: str | None) -> tuple[Stage, str]:
+    """The stage of a seed, set, and its kind (drawn unless given)."""
     rng = np.random.default_rng(seed)
     names = list(KINDS)
     share = np.array([weight for _, weight in KINDS.values()])
@@ -38,23 +48,6 @@ def build(seed: int, size: Size, kind: str | None) -> Scene:
         raise ValueError(f"no scene kind {kind!r}; choose one of {', '.join(names)}")
     stage = Stage(rng, size)
     KINDS[kind][0](stage)
-    _set_amplitude(stage)
-    return Scene(stage, seed, kind)
-
-
-def _set_amplitude(stage: Stage) -> None:
-    """Scale all motion so that the faster things move as far as in the development clips."""
-    strength = []
-    for sprite in stage.sprites:
-        total = np.abs(sprite.coefs[:4].sum(0)) if sprite.coefs.any() else np.zeros((2, 15))
-        area = sprite.length**2
-        if total.any():
-            strength.append((float(np.sqrt(2 * (total**2).sum())), area))
-    if not strength:
-        return
-    moves, areas = np.array(strength).T
-    order = np.argsort(moves)
-    reach = moves[order][np.searchsorted(np.cumsum(areas[order]), 0.9 * areas.sum())]
-    wanted = np.exp(stage.rng.normal(np.log(1.0), 0.7)) * stage.size[0] / 256
-    for sprite in stage.sprites:
-        sprite.coefs = (sprite.coefs * (wanted / reach)).astype(np.complex64)
+    if rng.random() < 0.2 and kind != "candles":
+        clutter(stage)
+    return stage, kind

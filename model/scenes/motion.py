@@ -1,12 +1,11 @@
 """What moves things: harmonics of one loop, a shared wind, and each object's own modes.
 
-Every phasor array ends in the 15 harmonics k = 1..15 of a loop of 150 frames, so the spectral volume of
-a scene is a closed form: displacement(t) = sum_k 2 Re(S_k (exp(2 pi i k t / 150) - 1)).
+Every phasor array ends in the 15 harmonics k = 1..15 of a loop of 150 frames, so the spectral
+volume of a scene is a closed form: displacement(t) = sum_k 2 Re(S_k (exp(2 pi i k t / 150) - 1)).
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +15,8 @@ Complex = NDArray[np.complex64]
 
 NUM_FRAMES = 150
 HARMONICS = np.arange(1, 16)
-# Fall-off and unevenness of the development clips' spectra: decades a harmonic, decades (one sigma).
-DECAY, RIPPLE = 0.10, 0.55
+# The development clips' spectra: decades of power lost a harmonic, and their scatter (one sigma).
+DECAY, RIPPLE = 0.115, 0.65
 
 
 def spectrum(rng: np.random.Generator, decay: float = DECAY, ripple: float = RIPPLE) -> Float:
@@ -62,7 +61,7 @@ class Wind:
         return (local.transpose(0, 2, 1) * delay[:, None] * common).astype(np.complex64)
 
     def own(self, count: int, spread: float = 0.35) -> Complex:
-        """Private displacement phasors (count, 2, 15): the wind's spectrum, coloured by resonances."""
+        """Private displacement phasors (count, 2, 15): the wind's spectrum with resonances."""
         tone = np.exp(self.rng.normal(0, spread, (count, 15))) * self.amplitude
         tone /= np.sqrt(2 * (tone**2).sum(1, keepdims=True))
         angle = self.rng.normal(0, 0.6, (count, 1))
@@ -92,6 +91,3 @@ def rotating(points: Complex, t: float) -> Float:
     """Real displacement at time t (frames), anchored to 0 at t = 0: (..., 15) -> (...)."""
     turn = np.exp(2j * np.pi * HARMONICS * t / NUM_FRAMES) - 1
     return np.asarray(2 * (points @ turn.astype(np.complex64)).real, np.float32)
-
-
-__all__ = ["HARMONICS", "NUM_FRAMES", "Complex", "Wind", "cv2", "phases", "rotating", "spectrum"]

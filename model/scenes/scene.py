@@ -6,29 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .camera import Camera
-from .motion import NUM_FRAMES, Complex, Wind, rotating
-from .sprite import Sprite, draw
+from .kinds import build
+from .motion import NUM_FRAMES, rotating
+from .sprite import draw
+from .stage import Stage
 from .texture import Float, Size
 
 BACKDROP = -1
-
-
-class Stage:
-    """Where a kind builds: a still backdrop and sprites, painted in order."""
-
-    def __init__(self, rng: np.random.Generator, size: Size):
-        self.rng, self.size = rng, size
-        self.wind = Wind(rng, size)
-        self.backdrop: Float = np.zeros((size[1], size[0], 3), np.float32)
-        self.sprites: list[Sprite] = []
-
-    def add(self, sprite: Sprite, coefs: Complex | None = None, gain: float | Float = 1.0) -> Sprite:
-        """Put a sprite in front of all others."""
-        if coefs is not None:
-            sprite.coefs = coefs
-        sprite.gain = sprite.gain * np.float32(gain)
-        self.sprites.append(sprite)
-        return sprite
+# RMS amplitude of the livelier surfaces, px at 256 wide: median over scenes, log deviation.
+TYPICAL_PX, SPREAD = 0.9, 0.7
 
 
 class Scene:
@@ -44,13 +30,13 @@ class Scene:
         self.plate = np.dstack([stage.backdrop, opaque]).astype(np.float32)
         self.first_moving = self._bake()
         self.surface, self._rest = self._photograph()
+        self._set_amplitude(stage.rng)
 
     @staticmethod
     def random(seed: int, size: Size = (512, 320), kind: str | None = None) -> Scene:
-        """The scene of a seed: same seed, size and kind, same scene. `size` is (width, height) px."""
-        from .kinds import build
-
-        return build(seed, size, kind)
+        """The scene of a seed: the same for the same seed, size (width, height) px and kind."""
+        stage, kind = build(seed, size, kind)
+        return Scene(stage, seed, kind)
 
     def _bake(self) -> int:
         """Paint the still sprites at the back once; return the index of the first moving one."""
@@ -65,6 +51,15 @@ class Scene:
     def _photograph(self) -> tuple[NDArray[np.int32], Float]:
         surface = self.plate_surface.copy()
         return surface, self._compose(0.0, surface)
+
+    def _set_amplitude(self, rng: np.random.Generator) -> None:
+        """Scale all motion so that what moves most moves as far as in the development clips."""
+        volume = self.spectral_volume((64, 40))
+        amplitude = np.sqrt(2 * np.square(volume[1:]).sum((0, 1))) * 4  # px at 256 wide
+        moving = amplitude[amplitude > 0]
+        wanted = np.exp(rng.normal(np.log(TYPICAL_PX), SPREAD))
+        if moving.size:
+            self.coefs *= np.float32(wanted / np.percentile(moving, 85))
 
     def _compose(self, t: float, surface: NDArray[np.int32] | None = None) -> Float:
         canvas = self.plate.copy()
@@ -83,7 +78,7 @@ class Scene:
         return self.camera.expose(self._compose(t), noise)
 
     def motion(self, t: float, size: Size) -> Float:
-        """Displacement (h, w, 2) of the photo's visible surface from 0 to t, px of `size` (w, h)."""
+        """Displacement (h, w, 2) of the photo's visible surface at time t, px of size (w, h)."""
         out = np.zeros((size[1], size[0], 2), np.float32)
         moved = rotating(self.coefs, t)
         for index, rows, columns, functions in self._visible(size):
@@ -98,13 +93,13 @@ class Scene:
             raise ValueError(f"scenes loop in {NUM_FRAMES} frames, got num_frames={num_frames}")
         out = np.zeros((K, 4, size[1], size[0]), np.float32)
         parts = np.stack([self.coefs.real, self.coefs.imag], 3)  # (N, 6, xy, reim, k)
+        parts *= self._rescale(size)[None, None, :, None, None]
         table = parts.transpose(0, 1, 4, 2, 3).reshape(len(parts), 6, 60)
         flat = np.zeros((size[1] * size[0], 60), np.float32)
         for index, rows, columns, functions in self._visible(size):
             flat[rows * size[0] + columns] = functions @ table[index]
         kept = min(K, 16)
         out[1:kept] = flat.T.reshape(15, 4, size[1], size[0])[: kept - 1]
-        out *= self._rescale(size).repeat(2)[:, None, None]
         out[0, 0::2] = -2 * out[1:, 0::2].sum(0)
         return out
 
@@ -112,7 +107,7 @@ class Scene:
         return np.array([size[0] / self.size[0], size[1] / self.size[1]], np.float32)
 
     def _visible(self, size: Size) -> list[tuple[int, NDArray, NDArray, Float]]:
-        """For each moving sprite that is seen: its index, its cells, their basis functions (n, 6)."""
+        """For each moving sprite in sight: index, its cells, their basis functions (n, 6)."""
         x = (np.arange(size[0], dtype=np.float32) + 0.5) * (self.size[0] / size[0]) - 0.5
         y = (np.arange(size[1], dtype=np.float32) + 0.5) * (self.size[1] / size[1]) - 0.5
         nearest_x = np.clip(np.rint(x), 0, self.size[0] - 1).astype(int)
@@ -128,4 +123,3 @@ class Scene:
             functions = np.stack(self.sprites[index].basis(x[columns], y[rows]), -1)
             found.append((int(index), rows, columns, functions))
         return found
-

@@ -1,7 +1,8 @@
 """A cut-out picture and how it bends: the only thing that moves in a scene.
 
-Its displacement is linear in six basis functions of the rest position: with s along the axis from the root
-(0) to the tip (1) and r across it (same unit), {1, s, r, s^2, s cos(w), s sin(w)}, w = wave . (s, r).
+Its displacement is linear in six basis functions of the rest position. With s along the axis from
+the root (0) to the tip (1) and r across it in the same unit, they are
+{1, s, r, s^2, s cos(w), s sin(w)}, w = wave . (s, r).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ COARSE = 4  # px: warp fields are smooth, so their inverse is found on a coarser
 
 @dataclass(slots=True)
 class Sprite:
-    """image (h, w, 4) premultiplied; base (2, 3) image px -> canvas px; coefs (6, 2, 15) canvas px."""
+    """image (h, w, 4) premultiplied; base (2, 3) image px -> canvas px; coefs (6, 2, 15) px."""
 
     image: Float
     base: Float
@@ -42,15 +43,25 @@ class Sprite:
     def basis(self, x: Float, y: Float) -> list[Float]:
         """The six basis functions at rest positions x, y (px)."""
         s, r = self.local(x, y)
+        if self.wave == (0.0, 0.0):
+            return [np.ones_like(s), s, r, s * s, s, 0 * s]
         w = self.wave[0] * s + self.wave[1] * r
         return [np.ones_like(s), s, r, s * s, s * np.cos(w), s * np.sin(w)]
 
-    def matrix(self, c: Float) -> Float:
-        """Rest -> moved canvas px, (2, 3), for the affine part of coefficients c (6, 2)."""
-        ax, ay = self.axis / self.length
-        linear = np.outer(c[ALONG], [ax, ay]) + np.outer(c[ACROSS], [-ay, ax])
-        offset = c[SHIFT] - linear @ self.root
-        return np.column_stack([np.eye(2) + linear, offset]).astype(np.float32)
+    def placed(self, c: Float) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """Rows of image px -> moved canvas px under the affine part of coefficients c (6, 2)."""
+        # Plain floats: three times as fast as arrays of six numbers.
+        ax, ay = (self.axis / self.length).tolist()
+        x0, y0 = self.root.tolist()
+        rows = []
+        for xy in (0, 1):
+            shift, along, across = c[:3, xy].tolist()
+            gx, gy = along * ax - across * ay, along * ay + across * ax
+            offset = shift - gx * x0 - gy * y0
+            (a, b, e), (p, q, f) = self.base.tolist()
+            gx, gy = gx + (xy == 0), gy + (xy == 1)
+            rows.append((gx * a + gy * p, gx * b + gy * q, gx * e + gy * f + offset))
+        return rows[0], rows[1]
 
 
 def still() -> Complex:
@@ -67,21 +78,21 @@ def swing(coefs: Complex, theta: Complex, axis: Float, length: float) -> Complex
 
 
 def draw(canvas: Float, sprite: Sprite, c: Float, ids: np.ndarray | None, index: int) -> None:
-    """Paint the sprite, moved by c (6, 2), over canvas (H, W, 4); mark what it covers in ids (H, W)."""
+    """Paint the sprite, moved by c (6, 2), over canvas (H, W, 4); mark its cover in ids (H, W)."""
     height, width = canvas.shape[:2]
-    rest = _product(sprite.matrix(c), sprite.base)
+    placed = sprite.placed(c)
+    margin = MARGIN + (1.3 * float(np.abs(c[BEND:]).sum()) if c[BEND:].any() else 0.0)
     h, w = sprite.image.shape[:2]
-    corners = rest[:, :2] @ np.array([[-1, w, -1, w], [-1, -1, h, h]], np.float32) + rest[:, 2:]
-    margin = MARGIN + float(np.abs(c[BEND:]).sum()) * 1.3
-    x0, y0 = np.maximum(np.floor(corners.min(1) - margin), 0).astype(int)
-    x1, y1 = np.minimum(np.ceil(corners.max(1) + margin), [width, height]).astype(int)
+    (x0, x1), (y0, y1) = (_extent(row, w, h, margin) for row in placed)
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     if x1 <= x0 or y1 <= y0:
         return
     if margin == MARGIN:
-        shifted = rest - np.array([[0, 0, x0], [0, 0, y0]], np.float32)
-        patch = cv2.warpAffine(sprite.image, shifted, (int(x1 - x0), int(y1 - y0)))
+        (a, b, e), (p, q, f) = placed
+        shifted = np.array([[a, b, e - x0], [p, q, f - y0]])
+        patch = cv2.warpAffine(sprite.image, shifted, (x1 - x0, y1 - y0))
     else:
-        patch = _bent(sprite, c, (int(x0), int(y0), int(x1), int(y1)))
+        patch = _bent(sprite, c, (x0, y0, x1, y1))
     composite(canvas[y0:y1, x0:x1], patch, sprite)
     if ids is not None:
         covered = patch[..., :3].max(-1) > 0.3 if sprite.glow else patch[..., 3] > 0.5
@@ -97,10 +108,12 @@ def composite(target: Float, patch: Float, sprite: Sprite) -> None:
     cv2.add(target, cv2.multiply(patch, (red, green, blue, 1.0)), dst=target)
 
 
-def _product(outer: Float, inner: Float) -> Float:
-    linear = outer[:, :2] @ inner[:, :2]
-    offset = outer[:, :2] @ inner[:, 2] + outer[:, 2]
-    return np.column_stack([linear, offset]).astype(np.float32)
+def _extent(row: tuple[float, float, float], w: int, h: int, margin: float) -> tuple[int, int]:
+    """First and last + 1 canvas px that an image of w x h px reaches along one axis."""
+    a, b, offset = row
+    middle = a * (w - 1) / 2 + b * (h - 1) / 2 + offset
+    reach = (abs(a) * (w + 1) + abs(b) * (h + 1)) / 2 + margin
+    return int(middle - reach) - 1, int(middle + reach) + 2
 
 
 def _bent(sprite: Sprite, c: Float, box: tuple[int, int, int, int]) -> Float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from .sprite import Sprite, draw, still
+from .sprite import Sprite, draw
 from .texture import Float, Size, blur
 
 
@@ -20,13 +21,23 @@ class Stamp:
     tip: tuple[float, float]
     versions: dict[tuple[int, int], tuple[Float, float, int]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Drop the empty margin: every pixel kept is warped again in every frame."""
+        seen = self.image.max(2) > 0.004
+        rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+        if rows.size:
+            y, x = int(rows[0]), int(columns[0])
+            self.image = np.ascontiguousarray(self.image[y : rows[-1] + 1, x : columns[-1] + 1])
+            self.root = (self.root[0] - x, self.root[1] - y)
+            self.tip = (self.tip[0] - x, self.tip[1] - y)
+
     @property
     def length(self) -> float:
         """Root to tip, px."""
         return float(np.hypot(self.tip[0] - self.root[0], self.tip[1] - self.root[1]))
 
     def version(self, scale: float, sigma: float) -> tuple[Float, float, int]:
-        """(image, its scale, its padding px) for pasting at `scale`, blurred by `sigma` canvas px."""
+        """(image, its scale, its padding px) to paste at `scale`, blurred by `sigma` canvas px."""
         halvings = int(np.clip(np.floor(np.log2(max(1.0, (1 + 0.5 * sigma) / scale))), 0, 4))
         softness = round(2 * np.log2(1 + sigma))
         key = (halvings, softness)
@@ -54,22 +65,25 @@ class Stamp:
         """A sprite whose root lies at `at`, pointing along `angle` (0 = right, pi/2 = down)."""
         scale = length / self.length
         image, own, pad = self.version(scale, sigma)
-        rest = np.arctan2(self.tip[1] - self.root[1], self.tip[0] - self.root[0])
-        axis = np.array([np.cos(rest), np.sin(rest)])
-        normal = np.array([-axis[1], axis[0]]) * squeeze * (-1 if mirror else 1)
-        out = np.array([np.cos(angle), np.sin(angle)])
-        side = np.array([-out[1], out[0]])
-        linear = scale * (np.outer(out, axis) + np.outer(side, normal))
-        # Pixel x of the reduced, padded version shows x' = (x - pad + 0.5) / own - 0.5 of the original.
-        shift = (0.5 - pad) / own - 0.5 - np.array(self.root)
-        base = np.column_stack([linear / own, linear @ shift + np.asarray(at)])
+        dx, dy = (
+            (self.tip[0] - self.root[0]) / self.length,
+            (self.tip[1] - self.root[1]) / self.length,
+        )
+        cos, sin = math.cos(angle), math.sin(angle)
+        side = -squeeze if mirror else squeeze
+        # Picture -> canvas: along the axis by `scale`, across it by `scale * side`.
+        a, b = scale * (cos * dx + side * sin * dy), scale * (cos * dy - side * sin * dx)
+        p, q = scale * (sin * dx - side * cos * dy), scale * (sin * dy + side * cos * dx)
+        # Pixel x of the reduced, padded version shows (x - pad + 0.5) / own - 0.5 of the picture.
+        u, v = ((0.5 - pad) / own - 0.5 - root for root in self.root)
+        x, y = float(at[0]), float(at[1])
+        base = [[a / own, b / own, a * u + b * v + x], [p / own, q / own, p * u + q * v + y]]
         return Sprite(
             image,
-            base.astype(np.float32),
-            np.asarray(at, np.float32),
-            out.astype(np.float32),
+            np.array(base, np.float32),
+            np.array([x, y], np.float32),
+            np.array([cos, sin], np.float32),
             float(length),
-            still(),
         )
 
 
@@ -82,7 +96,7 @@ def paste(size: Size, sprites: list[Sprite]) -> Float:
 
 
 def shadowed(image: Float, offset: tuple[float, float], softness: float, depth: float) -> Float:
-    """`image` over its own soft shadow, in a frame widened to hold it... on every side by 3 softness."""
+    """`image` (h, w, 4) over its own soft shadow, in a frame widened on every side to hold it."""
     pad = int(np.ceil(3 * softness + max(abs(offset[0]), abs(offset[1]))))
     image = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
     move = np.array([[1, 0, offset[0]], [0, 1, offset[1]]], np.float32)

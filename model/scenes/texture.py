@@ -19,19 +19,19 @@ def fractal(
     out = np.zeros((height, width), np.float32)
     weight, energy = 1.0, 0.0
     while True:
-        grid = rng.standard_normal((int(down) + 3, int(across) + 3)).astype(np.float32)
-        out += weight * cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)
+        lattice = rng.standard_normal((int(down) + 3, int(across) + 3)).astype(np.float32)
+        out += weight * cv2.resize(lattice, size, interpolation=cv2.INTER_CUBIC)
         energy += 0.5 * weight * weight
         if down >= height / 2 and across >= width / 2:
             return out / np.float32(np.sqrt(energy))
-        across, down, weight = min(2 * across, width), min(2 * down, height), weight * gain
+        across, down, weight = min(2.1 * across, width), min(2.1 * down, height), weight * gain
 
 
 def hsv(hue: float, saturation: float, value: float) -> Float:
     """RGB colour (3,) of hue (turns), saturation and value (0..1)."""
     turns = (np.array([0, 2 / 3, 1 / 3]) + hue) % 1.0
-    ramp = np.clip(np.abs(turns * 6 - 3) - 1, 0, 1)
-    return np.asarray(value * (1 - saturation * (1 - ramp)), np.float32)
+    tent = np.clip(np.abs(turns * 6 - 3) - 1, 0, 1)
+    return np.asarray(value * (1 - saturation * (1 - tent)), np.float32)
 
 
 def vary(rng: np.random.Generator, colour: Float, amount: float) -> Float:
@@ -42,11 +42,10 @@ def vary(rng: np.random.Generator, colour: Float, amount: float) -> Float:
 
 def blend(colours: list[Float], position: Float) -> Float:
     """Colour ramp: `position` (H, W) in 0..1 along `colours` -> (H, W, 3)."""
-    knots = np.linspace(0, 1, len(colours))
-    table = np.stack(colours)
-    return np.stack([np.interp(position, knots, table[:, c]) for c in range(3)], -1).astype(
-        np.float32
-    )
+    knots = np.linspace(0, 255, len(colours))
+    table = np.stack([np.interp(np.arange(256), knots, c) for c in np.stack(colours).T], -1)
+    steps = np.clip(position * 255, 0, 255)
+    return table.astype(np.float32)[steps.astype(np.uint8)]
 
 
 def ramp(value: Float, low: float, high: float) -> Float:
@@ -56,10 +55,9 @@ def ramp(value: Float, low: float, high: float) -> Float:
 
 
 def grid(size: Size) -> tuple[Float, Float]:
-    """Pixel-centre coordinates x (1, W) and y (H, 1)."""
-    x = np.arange(size[0], dtype=np.float32)[None]
-    y = np.arange(size[1], dtype=np.float32)[:, None]
-    return x, y
+    """Pixel-centre coordinates x and y, both (H, W)."""
+    x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+    return x.astype(np.float32), y.astype(np.float32)
 
 
 def blur(image: Float, sigma: float) -> Float:
@@ -74,6 +72,11 @@ def blur(image: Float, sigma: float) -> Float:
     image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     image = cv2.GaussianBlur(image, (0, 0), 1.8)
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def shade(colour: Float, light: Float) -> Float:
+    """One colour (3,) or many (H, W, 3) under light (H, W) -> (H, W, 3) in 0..1."""
+    return np.asarray(np.clip(colour * light[..., None], 0, 1), np.float32)
 
 
 def premultiplied(colour: Float, alpha: Float) -> Float:
