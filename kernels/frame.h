@@ -7,10 +7,8 @@
 namespace {
 
 SW_BODY uint8_t byte_from_unit(float value) {
-  const float positive = value > 0.0f ? value : 0.0f;  // false for nan
-  const float clamped = positive < 1.0f ? positive : 1.0f;
   const float shift = 8388608.0f;  // 2^23: the sum's lowest bits are the rounded integer
-  return static_cast<uint8_t>(bits_from_float(clamped * 255.0f + shift));
+  return static_cast<uint8_t>(bits_from_float(limited(value, 0.0f, 1.0f) * 255.0f + shift));
 }
 
 }  // namespace

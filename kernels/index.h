@@ -1,30 +1,31 @@
-// Where every source pixel lands, and who lands in every cell: the exact inversion of a motion field.
+// Who lands where: the exact inversion of a motion field, as sources sorted by cell.
 //
-//   motion    (H, W, 2) float32 px, weight (H, W) float32
-//   landings  (H W)     position, and importance as mantissa * 2^exponent
-//   cells     (H W)     cell between four output pixels that the source lands in, or -1
-//   order     (H W)     sources sorted by cell, then in raster order
-//   starts    (cells+1) cell c holds order[starts[c] .. starts[c + 1])
+//   motion  (H, W, 2) float32 px, weight (H, W) float32
+//   cells   (H W)     the cell each source lands in, or -1
+//   starts  (cells+1) cell c holds entries starts[c] .. starts[c + 1]
+//   order   (H W)     entries: the source, by cell and then in raster order
+//   shares  (H W)     entries: what the source gives to the four pixels around it
 //
-// Cells are the squares between pixel centres, one more than pixels both ways: (column 0, row 0) has
-// the top left pixel at its lower right. Only rows that touch the output rows are indexed.
+// Cells are the squares between pixel centres, one more than pixels both ways: cell (0, 0) has the
+// top left pixel at its lower right corner. Only the rows that touch the output rows are indexed.
 #pragma once
 
 #include "portable.h"
 
 namespace {
 
-struct Landing {
-  float x, y;      // px
-  float mantissa;  // about 0.7 .. 1.42
-  int exponent;
+// Importance times bilinear weight of the corners, [below][right].
+struct Share {
+  float part[2][2];
 };
 
 struct CellIndex {
-  Landing* landings;
+  const float* motion;
+  const float* weight;
   int* cells;
-  int* order;
   int* starts;
+  int* order;
+  Share* shares;
   int height, width;
   int first_row, last_row;  // output rows [first, last)
 
@@ -33,15 +34,26 @@ struct CellIndex {
   SW_BODY int num_cells() const { return cell_columns() * cell_rows(); }
 };
 
-// exp(weight) without overflow or underflow. Destinations compare exponents before they add, which
-// subtracts their own maximum: no weight is too far from another to count where it lands alone.
-SW_BODY void importance(float weight, Landing* landing) {
-  const float limit = 2097152.0f;  // 2^21, reference.WEIGHT_LIMIT: `exponent` stays exact
-  const float score = weight < -limit ? -limit : (weight > limit ? limit : weight);
-  const float exponent = nearest(score * 1.44269504f);
+// exp(weight) = scale * 2^exponent.
+struct Importance {
+  float scale;
+  int exponent;
+};
+
+// Ordinary weights share this exponent, and then shares can be added as they are.
+constexpr int kCommonExponent = 58;
+SW_BODY bool is_ordinary(float weight) { return (weight > -16.0f) & (weight < 60.0f); }
+
+// exp(weight) without overflow or underflow. Other weights keep their own exponent: destinations
+// compare exponents before they add, which subtracts their own maximum, so that no weight is too far
+// from another to count where it lands alone.
+SW_BODY Importance importance(float weight) {
+  const float limit = 2097152.0f;  // 2^21, reference.WEIGHT_LIMIT: the exponent stays exact
+  const float score = limited(weight, -limit, limit);
+  const float power = nearest(score * 1.44269504f);
   // ln 2 in two parts; the first product is exact.
-  float r = fused(exponent, -0.693359375f, score);
-  r = fused(exponent, 2.12194440e-4f, r);
+  float r = fused(power, -0.693359375f, score);
+  r = fused(power, 2.12194440e-4f, r);
   // Taylor to r^7: 5e-9 of error at |r| = ln(2) / 2.
   float sum = fused(r, 1.0f / 5040, 1.0f / 720);
   sum = fused(sum, r, 1.0f / 120);
@@ -49,33 +61,37 @@ SW_BODY void importance(float weight, Landing* landing) {
   sum = fused(sum, r, 1.0f / 6);
   sum = fused(sum, r, 0.5f);
   sum = fused(sum, r, 1.0f);
-  landing->mantissa = fused(sum, r, 1.0f);
-  landing->exponent = static_cast<int>(exponent);
+  const float mantissa = fused(sum, r, 1.0f);
+  const int exponent = static_cast<int>(power);
+  const bool is_common = is_ordinary(weight);
+  const uint32_t biased = static_cast<uint32_t>((is_common ? exponent - kCommonExponent : 0) + 127);
+  return Importance{mantissa * float_from_bits(biased << 23),
+                    is_common ? kCommonExponent : exponent};
 }
 
-// One source pixel: fills its landing and its cell; false if its motion or weight is not finite.
-struct Classify {
-  const float* motion;
-  const float* weight;
-  CellIndex index;
+SW_BODY bool is_finite(float value) { return value - value == 0.0f; }
 
-  SW_BODY bool operator()(int y, int x) const {
-    const Index source = static_cast<Index>(y) * index.width + x;
-    const float dx = motion[2 * source], dy = motion[2 * source + 1], score = weight[source];
-    Landing landing;
-    landing.x = static_cast<float>(x) + dx;
-    landing.y = static_cast<float>(y) + dy;
-    importance(score, &landing);
-    index.landings[source] = landing;
-    // Compared as floats first: a motion beyond the range of int must not be converted.
-    const bool is_near = (landing.x >= -1.0f) & (landing.x < static_cast<float>(index.width)) &
-                         (landing.y >= static_cast<float>(index.first_row - 1)) &
-                         (landing.y < static_cast<float>(index.last_row));
-    const int column = floor_to_int(is_near ? landing.x : 0.0f) + 1;
-    const int row = floor_to_int(is_near ? landing.y : 0.0f) + 1 - index.first_row;
-    index.cells[source] = is_near ? row * index.cell_columns() + column : -1;
-    return (dx - dx == 0.0f) & (dy - dy == 0.0f) & (score - score == 0.0f);
-  }
-};
+// The cell that the source at (y, x) lands in, or -1.
+SW_BODY int cell_of(const CellIndex& index, int y, int x, float dx, float dy) {
+  const float to_x = static_cast<float>(x) + dx, to_y = static_cast<float>(y) + dy;
+  const float left = -1.0f, right = static_cast<float>(index.width);
+  const float top = static_cast<float>(index.first_row - 1);
+  const float bottom = static_cast<float>(index.last_row);
+  const bool is_near = (to_x >= left) & (to_x < right) & (to_y >= top) & (to_y < bottom);
+  // Limited first: a motion beyond the range of int must not be converted.
+  const int column = floor_to_int(limited(to_x, left, right)) + 1;
+  const int row = floor_to_int(limited(to_y, top, bottom)) + 1 - index.first_row;
+  const int cell = row * index.cell_columns() + column;
+  return is_near ? cell : -1;
+}
+
+// What the source at (y, x) gives to its four corners; only meaningful if it lands in a cell.
+SW_BODY Share share_of(int y, int x, float dx, float dy, float weight) {
+  const float to_x = static_cast<float>(x) + dx, to_y = static_cast<float>(y) + dy;
+  const float right = to_x - floor_of(to_x), below = to_y - floor_of(to_y);
+  const float scale = importance(weight).scale;
+  const float lower = below * scale, upper = (1.0f - below) * scale;
+  return Share{{{(1.0f - right) * upper, right * upper}, {(1.0f - right) * lower, right * lower}}};
+}
 
 }  // namespace

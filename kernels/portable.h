@@ -64,6 +64,12 @@ SW_BODY float square_root(float value) {
 #endif
 }
 
+// `value` in [low, high]; nan gives low.
+SW_BODY float limited(float value, float low, float high) {
+  const float raised = value > low ? value : low;
+  return raised < high ? raised : high;
+}
+
 // Nearest integer, ties to even, for |value| < 2^22.
 SW_BODY float nearest(float value) {
   const float shift = 12582912.0f;  // 1.5 * 2^23: no fraction bits are left beside it
@@ -73,6 +79,14 @@ SW_BODY float nearest(float value) {
 SW_BODY int floor_to_int(float value) {
   const int truncated = static_cast<int>(value);
   return truncated - (static_cast<float>(truncated) > value);
+}
+
+SW_BODY float floor_of(float value) {
+#ifdef __CUDACC__
+  return floorf(value);
+#else
+  return __builtin_floorf(value);
+#endif
 }
 
 // 2^exponent for exponent <= 0; 0 below the smallest normal number.

@@ -22,49 +22,93 @@ T* take(char*& cursor, Index count) {
   return taken;
 }
 
-Work place(void* workspace, int height, int width, int first_row, int last_row) {
-  const Index pixels = static_cast<Index>(height) * width;
+Work place(void* workspace, CellIndex index) {
+  const Index pixels = static_cast<Index>(index.height) * index.width;
   char* cursor = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(workspace) + 63) / 64 * 64);
-  Work work;
-  CellIndex& index = work.index;
-  index.height = height;
-  index.width = width;
-  index.first_row = first_row;
-  index.last_row = last_row;
-  index.landings = take<Landing>(cursor, pixels);
-  index.cells = take<int>(cursor, pixels);
+  index.shares = take<Share>(cursor, pixels);
   index.order = take<int>(cursor, pixels);
-  work.ranges = take<RowRange>(cursor, height);
+  index.cells = take<int>(cursor, pixels);
+  RowRange* ranges = take<RowRange>(cursor, index.height);
   index.starts = take<int>(cursor, index.num_cells() + 1);
-  return work;
+  return Work{index, ranges};
 }
 
-bool classify_row(const Classify& classify, int y, RowRange* range) {
-  const CellIndex& index = classify.index;
-  bool is_finite = true;
-  for (int x = 0; x < index.width; ++x) is_finite &= classify(y, x);
-  const int* cells = index.cells + static_cast<Index>(y) * index.width;
+// Separate loops, each of a form that compilers turn into vectors.
+bool all_finite(const float* values, int count) {
+  uint32_t largest = 0;
+  for (int i = 0; i < count; ++i) {
+    const uint32_t bits = bits_from_float(values[i]) & 0x7fffffffu;
+    largest = bits > largest ? bits : largest;
+  }
+  return largest < 0x7f800000u;
+}
+
+bool all_ordinary(const float* weights, int count) {
+  int all = 1;
+  for (int i = 0; i < count; ++i) all &= is_ordinary(weights[i]);
+  return all != 0;
+}
+
+RowRange range_of(const CellIndex& index, const int* cells) {
   int first = index.num_cells(), last = -1;
   for (int x = 0; x < index.width; ++x) {
-    const int cell = cells[x];
-    first = (cell >= 0) & (cell < first) ? cell : first;
+    const int cell = cells[x], other = cell < 0 ? index.num_cells() : cell;
+    first = other < first ? other : first;
     last = cell > last ? cell : last;
   }
-  *range = RowRange{first / index.cell_columns(), last < 0 ? -1 : last / index.cell_columns()};
-  return is_finite;
+  const int columns = index.cell_columns();
+  return RowRange{first / columns, last < 0 ? -1 : last / columns};
 }
 
-// Calls use(cell, source) for the sources that land in cells [first, last), in raster order.
+// Fills the cells and the range of a row.
+void classify_row(const Work& work, int y) {
+  const CellIndex index = work.index;  // a copy, so that stores to `cells` cannot change it
+  const Index row = static_cast<Index>(y) * index.width;
+  const float* motion = index.motion + 2 * row;
+  int* cells = index.cells + row;
+  for (int x = 0; x < index.width; ++x) {
+    cells[x] = cell_of(index, y, x, motion[2 * x], motion[2 * x + 1]);
+  }
+  work.ranges[y] = range_of(index, cells);
+}
+
+// Calls use(y, x, cell) for the sources that land in cells [first, last), in raster order.
 template <class Use>
 void for_sources(const Work& work, int first, int last, const Use& use) {
   const CellIndex& index = work.index;
   const int first_row = first / index.cell_columns(), last_row = (last - 1) / index.cell_columns();
   for (int y = 0; y < index.height; ++y) {
     if (work.ranges[y].first > last_row || work.ranges[y].last < first_row) continue;
-    const int begin = y * index.width;
-    for (int source = begin; source < begin + index.width; ++source) {
-      const int cell = index.cells[source];
-      if (cell >= first && cell < last) use(cell, source);
+    use(y);
+  }
+}
+
+constexpr int kTile = 128;
+
+void count_row(const CellIndex& index, int y, int first, int last, int* counts) {
+  const int* cells = index.cells + static_cast<Index>(y) * index.width;
+  for (int x = 0; x < index.width; ++x) {
+    if (cells[x] >= first && cells[x] < last) ++counts[cells[x]];
+  }
+}
+
+void fill_row(const CellIndex& shared, int y, int first, int last, int* cursor) {
+  const CellIndex index = shared;
+  const Index row = static_cast<Index>(y) * index.width;
+  Share shares[kTile];
+  for (int begin = 0; begin < index.width; begin += kTile) {
+    const int count = static_cast<int>(smaller(kTile, index.width - begin));
+    const float* motion = index.motion + 2 * (row + begin);
+    const float* weight = index.weight + row + begin;
+    const int* cells = index.cells + row + begin;
+    for (int i = 0; i < count; ++i) {
+      shares[i] = share_of(y, begin + i, motion[2 * i], motion[2 * i + 1], weight[i]);
+    }
+    for (int i = 0; i < count; ++i) {
+      if (cells[i] < first || cells[i] >= last) continue;
+      const int entry = cursor[cells[i]]++;
+      index.order[entry] = static_cast<int>(row) + begin + i;
+      index.shares[entry] = shares[i];
     }
   }
 }
@@ -72,7 +116,6 @@ void for_sources(const Work& work, int first, int last, const Use& use) {
 // A counting sort in bands of cells. Each thread owns a band and reads the rows that reach it.
 void sort_by_cell(const Work& work, int threads) {
   const CellIndex& index = work.index;
-  const int num_cells = index.num_cells();
   const Index bands = smaller(threads > 1 ? 2 * threads : 1, index.cell_rows());
   int totals[128];
   const auto bound = [&](Index band) {
@@ -80,61 +123,59 @@ void sort_by_cell(const Work& work, int threads) {
   };
   int* cursor = index.starts + 1;
   parallel(bands, threads, [&](Index band) {
-    for (int cell = bound(band); cell < bound(band + 1); ++cell) cursor[cell] = 0;
+    const int first = bound(band), last = bound(band + 1);
+    for (int cell = first; cell < last; ++cell) cursor[cell] = 0;
+    for_sources(work, first, last, [&](int y) { count_row(index, y, first, last, cursor); });
     int total = 0;
-    for_sources(work, bound(band), bound(band + 1), [&](int cell, int) {
-      ++cursor[cell];
-      ++total;
-    });
+    for (int cell = first; cell < last; ++cell) total += cursor[cell];
     totals[band] = total;
   });
   index.starts[0] = 0;
   parallel(bands, threads, [&](Index band) {
+    const int first = bound(band), last = bound(band + 1);
     int next = 0;
     for (Index before = 0; before < band; ++before) next += totals[before];
-    for (int cell = bound(band); cell < bound(band + 1); ++cell) {
+    for (int cell = first; cell < last; ++cell) {
       const int count = cursor[cell];
       cursor[cell] = next;
       next += count;
     }
     // Afterwards cursor[cell] is the end of the cell, which is the start of the next.
-    for_sources(work, bound(band), bound(band + 1),
-                [&](int cell, int source) { index.order[cursor[cell]++] = source; });
+    for_sources(work, first, last, [&](int y) { fill_row(index, y, first, last, cursor); });
   });
-  (void)num_cells;
 }
 
-// Chunks of V, as many at once as fit in registers, from channel `first` on; returns where it ended.
-template <class V, int kVectors, bool kStream, class In, class Out>
-SW_BODY int gather_chunks(const CellIndex& index, const In* features, Out* out, int channels, int y,
-                          int x, int first) {
-  V mean[kVectors];
+// A row of channels from `first` on, as many as whole groups of `kVectors` vectors hold; returns where
+// they ended.
+template <bool kOrdinary, class V, int kVectors, bool kStream, class In, class Out>
+SW_BODY int gather_channels(const CellIndex& shared, const In* features, Out* out, int channels,
+                            int y, int first) {
+  const CellIndex index = shared;  // a copy, so that stores to `out` cannot change it
   for (; first + kVectors * lanes<V> <= channels; first += kVectors * lanes<V>) {
-    gather<V, kVectors>(index, features + first, channels, y, x, mean);
-    for (int v = 0; v < kVectors; ++v) {
-      Out* to = out + first + v * lanes<V>;
-      kStream ? stream(to, mean[v]) : store(to, mean[v]);
+    Out* to = out + first;
+    for (int x = 0; x < index.width; ++x, to += channels) {
+      V mean[kVectors];
+      gather<kOrdinary>(index, features + first, channels, y, x, mean);
+      for (int v = 0; v < kVectors; ++v) {
+        kStream ? stream(to + v * lanes<V>, mean[v]) : store(to + v * lanes<V>, mean[v]);
+      }
     }
   }
   return first;
 }
 
-template <bool kStream, class In, class Out>
+template <bool kOrdinary, bool kStream, class In, class Out>
 void gather_row(const CellIndex& index, const In* features, Out* out, int channels, int y) {
-  for (int x = 0; x < index.width; ++x, out += channels) {
-    int done = 0;
-    if (lanes<Lanes> < 16) {
-      done = gather_chunks<Lanes, 8, kStream>(index, features, out, channels, y, x, done);
-    }
-    done = gather_chunks<Lanes, 4, kStream>(index, features, out, channels, y, x, done);
-    done = gather_chunks<Lanes, 2, kStream>(index, features, out, channels, y, x, done);
-    done = gather_chunks<Lanes, 1, kStream>(index, features, out, channels, y, x, done);
-    done = gather_chunks<float, 4, false>(index, features, out, channels, y, x, done);
-    gather_chunks<float, 1, false>(index, features, out, channels, y, x, done);
-  }
+  int done = 0;
+  done = gather_channels<kOrdinary, Lanes, 4, kStream>(index, features, out, channels, y, done);
+  done = gather_channels<kOrdinary, Lanes, 2, kStream>(index, features, out, channels, y, done);
+  done = gather_channels<kOrdinary, Lanes, 1, kStream>(index, features, out, channels, y, done);
+  done = gather_channels<kOrdinary, float, 4, false>(index, features, out, channels, y, done);
+  done = gather_channels<kOrdinary, float, 3, false>(index, features, out, channels, y, done);
+  gather_channels<kOrdinary, float, 1, false>(index, features, out, channels, y, done);
 }
 
-template <class In, class Out>
+template <bool kOrdinary, class In, class Out>
 void gather_rows(const CellIndex& index, const In* features, Out* out, int channels, int threads) {
   const Index row_size = static_cast<Index>(index.width) * channels;
   const int rows = index.last_row - index.first_row;
@@ -144,12 +185,22 @@ void gather_rows(const CellIndex& index, const In* features, Out* out, int chann
   parallel(chunks_of(rows, step), threads, [&](Index chunk) {
     for (Index y = chunk * step; y < smaller(rows, (chunk + 1) * step); ++y) {
       if (is_aligned) {
-        gather_row<true>(index, features, out + y * row_size, channels, static_cast<int>(y));
+        gather_row<kOrdinary, true>(index, features, out + y * row_size, channels, static_cast<int>(y));
       } else {
-        gather_row<false>(index, features, out + y * row_size, channels, static_cast<int>(y));
+        gather_row<kOrdinary, false>(index, features, out + y * row_size, channels, static_cast<int>(y));
       }
     }
   });
+}
+
+template <class In, class Out>
+void gather_all(const CellIndex& index, bool is_ordinary, const In* features, Out* out,
+                int channels, int threads) {
+  if (is_ordinary) {
+    gather_rows<true>(index, features, out, channels, threads);
+  } else {
+    gather_rows<false>(index, features, out, channels, threads);
+  }
 }
 
 }  // namespace
@@ -158,26 +209,29 @@ SW_EXPORT(splat)
 (const void* features, int is_half, const float* motion, const float* weight, void* out,
  int is_out_half, void* workspace, int height, int width, int channels, int first_row, int last_row,
  int threads) {
-  const Work work = place(workspace, height, width, first_row, last_row);
-  const Classify classify{motion, weight, work.index};
+  const Work work = place(workspace, CellIndex{motion, weight, nullptr, nullptr, nullptr, nullptr,
+                                               height, width, first_row, last_row});
   const Index step = width < kChunkPixels ? kChunkPixels / width : 1;
-  int is_non_finite = 0;
+  int is_refused = 0, is_unusual = 0;
   parallel(chunks_of(height, step), threads, [&](Index chunk) {
     for (Index y = chunk * step; y < smaller(height, (chunk + 1) * step); ++y) {
-      if (!classify_row(classify, static_cast<int>(y), work.ranges + y)) {
-        __atomic_store_n(&is_non_finite, 1, __ATOMIC_RELAXED);
-      }
+      const Index row = y * width;
+      const bool is_good = all_finite(motion + 2 * row, 2 * width) && all_finite(weight + row, width);
+      if (!is_good) __atomic_store_n(&is_refused, 1, __ATOMIC_RELAXED);
+      if (!all_ordinary(weight + row, width)) __atomic_store_n(&is_unusual, 1, __ATOMIC_RELAXED);
+      classify_row(work, static_cast<int>(y));
     }
   });
-  if (is_non_finite) return kNonFinite;
+  if (is_refused) return kNonFinite;
   sort_by_cell(work, threads);
+  const CellIndex& index = work.index;
   const auto* halves = static_cast<const Half*>(features);
   const auto* floats = static_cast<const float*>(features);
   auto* out_halves = static_cast<Half*>(out);
   auto* out_floats = static_cast<float*>(out);
-  if (is_half && is_out_half) gather_rows(work.index, halves, out_halves, channels, threads);
-  if (is_half && !is_out_half) gather_rows(work.index, halves, out_floats, channels, threads);
-  if (!is_half && is_out_half) gather_rows(work.index, floats, out_halves, channels, threads);
-  if (!is_half && !is_out_half) gather_rows(work.index, floats, out_floats, channels, threads);
+  if (is_half && is_out_half) gather_all(index, !is_unusual, halves, out_halves, channels, threads);
+  if (is_half && !is_out_half) gather_all(index, !is_unusual, halves, out_floats, channels, threads);
+  if (!is_half && is_out_half) gather_all(index, !is_unusual, floats, out_halves, channels, threads);
+  if (!is_half && !is_out_half) gather_all(index, !is_unusual, floats, out_floats, channels, threads);
   return kSuccess;
 }
