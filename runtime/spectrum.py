@@ -12,8 +12,6 @@ and S_0 is whatever makes F_0 zero.
 import numpy as np
 import numpy.typing as npt
 
-from stillwave import kernels
-
 Float = npt.NDArray[np.float32]
 
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
@@ -70,19 +68,37 @@ def volume_from_coefficients(coefficients: Float, scales: Float) -> Float:
     return anchor(S)
 
 
-def resize_volume(S: Float, height: int, width: int) -> Float:
-    """The same motion on another grid; displacements scale with the grid.
+def resize_volume(S: Float, height: int, width: int, extent: tuple[float, float] = (1.0, 1.0)) -> Float:
+    """The same motion on another grid; displacements scale with the size of a cell.
 
-    S (K, 4, h, w) px -> (K, 4, height, width) px of the new grid
+    S        (K, 4, h, w) px of its grid
+    extent   how far the new grid reaches, in heights and widths of the old one; beyond the edge the
+             motion is that of the edge
+    returns  (K, 4, height, width) px of the new grid
     """
-    if S.shape[2:] == (height, width):
+    h, w = S.shape[2:]
+    if (height, width) == (h, w) and extent == (1.0, 1.0):
         return S
+    down = interpolation_matrix(h, height, extent[0])
+    across = interpolation_matrix(w, width, extent[1])
     out = np.empty((*S.shape[:2], height, width), np.float32)
-    for source, target in zip(S.reshape(-1, *S.shape[2:]), out.reshape(-1, height, width), strict=True):
-        kernels.resize_map(source, target)
-    out[:, :2] *= width / S.shape[3]
-    out[:, 2:] *= height / S.shape[2]
+    for source, target in zip(S.reshape(-1, h, w), out.reshape(-1, height, width), strict=True):
+        np.matmul(down @ source, across.T, out=target)
+    out[:, :2] *= np.float32(width / (extent[1] * w))
+    out[:, 2:] *= np.float32(height / (extent[0] * h))
     return out
+
+
+def interpolation_matrix(source: int, target: int, extent: float = 1.0) -> Float:
+    """Linear interpolation of `source` cells at the centres of `target` cells; a mean where they are larger.
+
+    returns (target, source) float32, rows sum to 1
+    """
+    cell = extent * source / target
+    centres = (np.arange(target) + 0.5) * cell - 0.5
+    distance = np.abs(np.clip(centres, 0, source - 1)[:, None] - np.arange(source))
+    matrix = np.maximum(0, 1 - distance / max(1.0, cell))
+    return (matrix / matrix.sum(1, keepdims=True)).astype(np.float32)
 
 
 def network_grid(width: int, height: int, multiple: int = 32) -> tuple[int, int]:

@@ -1,0 +1,144 @@
+"""The whole path: photo -> latents -> spectral volume -> displacement -> splat -> frame."""
+
+import os
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from . import spectrum
+from .budget import DECODER_BATCH, layout_for
+from .bundle import Bundle
+from .engine import Engine, engine_for, shape_at, usable_cores
+from .memory import Plan, parse_bytes
+from .photo import PhotoSource, Size, fit, read_photo, resize
+from .renderer import Layout, Renderer
+from .sampler import Schedule, initial_noise, sample
+from .scene import Scene, check_volume
+from .spectrum import Float
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class Animator:
+    """Makes scenes of photos, within a memory budget.
+
+    bundle         a bundle's folder; None is the embedded one
+    backend        "auto", "cpu", "openvino", ...; one that can't run here raises `BackendError`
+    memory_budget  bytes, or a text such as "512MiB", for one photo's analysis or one scene
+    threads        0: every core this process may use
+    """
+
+    def __init__(
+        self,
+        bundle: str | os.PathLike[str] | None = None,
+        backend: str = "auto",
+        memory_budget: str | int = "512MiB",
+        threads: int = 0,
+    ):
+        self.budget = parse_bytes(memory_budget)
+        self.threads = threads or usable_cores()
+        self.backend = backend
+        self.bundle = Bundle.open(bundle)
+        self.manifest = self.bundle.manifest
+
+    def analyze(self, photo: PhotoSource, seed: int = 0, steps: int | None = None, size: Size | None = None) -> Scene:
+        """Predict how the photo moves. Another seed gives another, equally plausible motion."""
+        source = read_photo(photo)
+        pixels = fit(source, size)
+        layout = self._layout(pixels.shape[1::-1], spectrum.motion_grid(*pixels.shape[1::-1]))
+        volume = self.predict(pixels, seed, steps)
+        return self._scene(pixels, volume, layout, self.manifest.num_frames, self.manifest.fps)
+
+    def scene(
+        self,
+        photo: PhotoSource,
+        spectral_volume: Float,
+        size: Size | None = None,
+        num_frames: int = 150,
+        fps: float = 30.0,
+    ) -> Scene:
+        """Render a motion that came from elsewhere, (K, 4, h, w) px on any grid over the whole photo."""
+        pixels = fit(read_photo(photo), size)
+        volume = check_volume(spectral_volume, pixels.shape[1::-1])
+        layout = self._layout(pixels.shape[1::-1], volume.shape[:1:-1], len(volume))
+        return self._scene(pixels, volume, layout, num_frames, fps)
+
+    def predict(self, pixels: Pixels, seed: int = 0, steps: int | None = None) -> Float:
+        """The photo's spectral volume (K, 4, h, w), px of a grid of its own shape, long side 256."""
+        height, width = pixels.shape[:2]
+        grid = spectrum.network_grid(width, height, self.manifest.grid_multiple)
+        condition, guide = self._encode(pixels, grid)
+        latents = self._sample(condition, seed, steps or self.manifest.schedule.steps)
+        volume = self._decode(latents, guide)
+        grid_width, grid_height = spectrum.motion_grid(width, height)
+        return spectrum.resize_volume(volume, grid_height, grid_width)
+
+    def plan(self, size: Size) -> Plan:
+        """The memory of a scene of this size: every array, its place and when it lives."""
+        return self._layout(size, spectrum.motion_grid(*size)).plan()
+
+    def _encode(self, pixels: Pixels, grid: Size) -> tuple[Float, Float]:
+        """Condition (1, Cc, h, w) and guide (1, Cg, Hg, Wg)."""
+        photo = resize(pixels, (2 * grid[0], 2 * grid[1]))
+        planes = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        with self._engine("image_encoder") as encoder:
+            multiple = self.manifest.grid_multiple
+            cells = {"h": grid[1] // multiple, "w": grid[0] // multiple}
+            condition, guide = (np.empty(shape_at(spec.shape, cells), np.float32) for spec in encoder.outputs)
+            encoder.bind(photo=planes, condition=condition, guide=guide)
+            encoder.run()
+        return condition, guide
+
+    def _sample(self, condition: Float, seed: int, steps: int) -> Float:
+        """Latents (K-1, 4, h, w)."""
+        manifest = self.manifest
+        shape = (manifest.num_frequencies - 1, manifest.latent_channels, *condition.shape[2:])
+        latents = initial_noise(seed, shape)
+        velocity, timestep = np.empty_like(latents), np.empty(1, np.float32)
+        with self._engine("denoiser") as denoiser:
+            denoiser.bind(latents=latents, timestep=timestep, condition=condition, prediction=velocity)
+
+            def predict(_: Float, t: int) -> Float:
+                timestep[0] = t
+                denoiser.run()
+                return velocity
+
+            schedule = Schedule(manifest.schedule.train_steps, manifest.schedule.beta_start, manifest.schedule.beta_end)
+            return sample(predict, latents, schedule, steps)
+
+    def _decode(self, latents: Float, guide: Float) -> Float:
+        """Spectral volume (K, 4, Hg, Wg), px of the networks' grid."""
+        coefficients = np.empty((len(latents), 4, *guide.shape[2:]), np.float32)
+        with self._engine("decoder") as decoder:
+            for i in range(0, len(latents), DECODER_BATCH):
+                part = slice(i, i + DECODER_BATCH)
+                decoder.bind(latents=latents[part], guide=guide, coefficients=coefficients[part])
+                decoder.run()
+        return spectrum.volume_from_coefficients(coefficients, np.asarray(self.manifest.scales, np.float32))
+
+    def _layout(self, size: Size, grid: Size, num_frequencies: int | None = None) -> Layout:
+        return layout_for(self.manifest, size, grid, num_frequencies or self.manifest.num_frequencies, self.budget)
+
+    def _scene(self, pixels: Pixels, volume: Float, layout: Layout, num_frames: int, fps: float) -> Scene:
+        height, width = layout.padded
+        extent = height / layout.height, width / layout.width
+        padded = spectrum.resize_volume(volume, *layout.grid, extent)
+        synthesis = self._engine("synthesis")
+        with self._engine("pyramid") as pyramid:
+            renderer = Renderer(layout, pyramid, synthesis, pixels, padded, num_frames, self.threads)
+        return Scene(renderer, volume, num_frames, fps)
+
+    def _engine(self, name: str) -> Engine:
+        return engine_for(self.backend, self.bundle.network_bytes(name), name, threads=self.threads, arena_bytes=self.budget)
+
+    def close(self) -> None:
+        """Nothing outlives a call but the scenes handed out; here so that `with` reads naturally."""
+
+    def __enter__(self) -> "Animator":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
