@@ -8,32 +8,47 @@ namespace {
 // Times made at once: two accumulators each must fit in the registers beside the spectrum.
 constexpr int kFramesAtOnce = lanes<Lanes> == 16 ? 8 : 4;
 
-void interleave(const float* x, const float* y, Index count, float* out) {
-  for (Index i = 0; i < count; ++i) {
-    out[2 * i] = x[i];
-    out[2 * i + 1] = y[i];
+// Output this large is not in a cache when it is read again: it bypasses them.
+constexpr Index kStreamBytes = 4 << 20;
+
+struct Destination {
+  float* first;      // of this block, at the first time
+  Index frame_size;  // floats
+  Index pixels;      // of this block
+  bool is_streamed;
+};
+
+void write_pairs(const float* x, const float* y, const Destination& to, float* out) {
+  alignas(64) float pairs[2 * kBlock];
+  for (int i = 0; i < kBlock; ++i) {
+    pairs[2 * i] = x[i];
+    pairs[2 * i + 1] = y[i];
+  }
+  if (to.is_streamed && to.pixels == kBlock) {
+    for (int i = 0; i < 2 * kBlock; i += lanes<Lanes>) stream(out + i, load<Lanes>(pairs + i));
+  } else if (to.pixels == kBlock) {
+    for (int i = 0; i < 2 * kBlock; i += lanes<Lanes>) store(out + i, load<Lanes>(pairs + i));
+  } else {
+    for (int i = 0; i < 2 * to.pixels; ++i) out[i] = pairs[i];
   }
 }
 
-// Displacements of the first `pixels` pixels of a block at `kFrames` times, `frame_size` floats apart.
+// Displacements of a block at `kFrames` times.
 template <int kFrames>
-void motion_block(const Half* block, const float* basis, int frequencies, Index pixels,
-                  Index frame_size, float* out) {
-  float x[kFrames][kBlock], y[kFrames][kBlock];
+void motion_block(const Half* block, const float* basis, int frequencies, const Destination& to,
+                  int frame) {
+  alignas(64) float x[kFrames][kBlock], y[kFrames][kBlock];
+  const float* terms = basis + 2 * static_cast<Index>(frame) * frequencies;
   for (int lane = 0; lane < kBlock; lane += lanes<Lanes>) {
     Lanes vx[kFrames], vy[kFrames];
-    displace<Lanes, kFrames>(block + lane, kBlock, basis, frequencies, vx, vy);
+    displace<Lanes, kFrames>(block + lane, kBlock, terms, frequencies, vx, vy);
     for (int f = 0; f < kFrames; ++f) {
       store(x[f] + lane, vx[f]);
       store(y[f] + lane, vy[f]);
     }
   }
   for (int f = 0; f < kFrames; ++f) {
-    if (pixels == kBlock) {
-      interleave(x[f], y[f], kBlock, out + f * frame_size);
-    } else {
-      interleave(x[f], y[f], pixels, out + f * frame_size);
-    }
+    write_pairs(x[f], y[f], to, to.first + (frame + f) * to.frame_size);
   }
 }
 
@@ -81,18 +96,17 @@ SW_EXPORT(motion)
 (const Half* spectrum, const float* basis, float* out, Index pixels, int frequencies, int frames,
  int threads) {
   const Index block_size = 4 * kBlock * static_cast<Index>(frequencies), frame_size = 2 * pixels;
+  const bool is_aligned =
+      reinterpret_cast<uintptr_t>(out) % sizeof(Lanes) == 0 && frame_size % lanes<Lanes> == 0;
+  const bool is_large = frames * frame_size * static_cast<Index>(sizeof(float)) > kStreamBytes;
   for_blocks(pixels, threads, [&](Index block, Index count) {
     const Half* from = spectrum + block * block_size;
-    float* to = out + block * 2 * kBlock;
-    const auto terms = [&](int frame) { return basis + 2 * static_cast<Index>(frame) * frequencies; };
+    const Destination to{out + block * 2 * kBlock, frame_size, count, is_aligned && is_large};
     int f = 0;
     for (; f + kFramesAtOnce <= frames; f += kFramesAtOnce) {
-      motion_block<kFramesAtOnce>(from, terms(f), frequencies, count, frame_size,
-                                  to + f * frame_size);
+      motion_block<kFramesAtOnce>(from, basis, frequencies, to, f);
     }
-    for (; f < frames; ++f) {
-      motion_block<1>(from, terms(f), frequencies, count, frame_size, to + f * frame_size);
-    }
+    for (; f < frames; ++f) motion_block<1>(from, basis, frequencies, to, f);
   });
   return kSuccess;
 }
