@@ -13,28 +13,34 @@ struct Field {
   int height, width;
 };
 
+template <int kChannels>
 struct Strip {
-  int first, count;    // output columns
-  int source, sources; // source columns, before clamping
-  Taps taps[kStripColumns];
+  int first, count;     // output columns
+  int source, sources;  // source columns, before clamping
+  int offset[kStripColumns];  // first tap of each output column, in `combined`
+  float weight[kStripColumns][4][kChannels];
 };
 
 // As many output columns from `first` on as fit the strip's buffers; at least one fits always.
-void fill_strip(Strip* strip, int first, int width, int width_out) {
+template <int kChannels>
+void fill_strip(Strip<kChannels>* strip, int first, int width, int width_out) {
   strip->first = first;
   strip->count = 0;
   strip->source = taps_at(first, width, width_out).first - 1;
-  for (int x = first; x < width_out && strip->count < kStripColumns; ++x) {
+  for (int x = first; x < width_out && strip->count < kStripColumns; ++x, ++strip->count) {
     const Taps taps = taps_at(x, width, width_out);
     const int sources = taps.first + 3 - strip->source;
     if (sources > kStripSources) break;
-    strip->taps[strip->count++] = taps;
     strip->sources = sources;
+    strip->offset[strip->count] = (sources - 4) * kChannels;
+    for (int tap = 0; tap < 4; ++tap) {
+      for (int c = 0; c < kChannels; ++c) strip->weight[strip->count][tap][c] = taps.weight[tap];
+    }
   }
 }
 
 template <int kChannels>
-void combine_rows(const Field& field, const Strip& strip, int y, int height_out, float* combined) {
+void combine_rows(const Field& field, const Strip<kChannels>& strip, int y, int height_out, float* combined) {
   const Taps taps = taps_at(y, field.height, height_out);
   const float* rows[4];
   for (int tap = 0; tap < 4; ++tap) {
@@ -57,15 +63,20 @@ void combine_rows(const Field& field, const Strip& strip, int y, int height_out,
   }
 }
 
+// `weighted` for all channels of a column at once: taps 0 and 1 lie in one vector, 2 and 3 in another.
 template <int kChannels>
-void combine_columns(const Strip& strip, const float* combined, const float* scale, float* out) {
+void combine_columns(const Strip<kChannels>& strip, const float* combined, const float* scale,
+                     float* __restrict out) {
+  constexpr int kHalf = 2 * kChannels;
   for (int x = 0; x < strip.count; ++x) {
-    const Taps& taps = strip.taps[x];
-    const float* from = combined + (taps.first - 1 - strip.source) * kChannels;
+    const float* from = combined + strip.offset[x];
+    const float* weight = strip.weight[x][0];
+    float sum[kHalf];
+    for (int i = 0; i < kHalf; ++i) {
+      sum[i] = fused(weight[kHalf + i], from[kHalf + i], weight[i] * from[i]);
+    }
     for (int c = 0; c < kChannels; ++c) {
-      out[x * kChannels + c] = scale[c] * weighted(taps, from[c], from[kChannels + c],
-                                                   from[2 * kChannels + c],
-                                                   from[3 * kChannels + c]);
+      out[x * kChannels + c] = scale[c] * (sum[c] + sum[kChannels + c]);
     }
   }
 }
@@ -73,7 +84,7 @@ void combine_columns(const Strip& strip, const float* combined, const float* sca
 template <int kChannels>
 void resize_rows(const Field& field, float* out, int height_out, int width_out, const float* scale,
                  int first_row, int last_row) {
-  Strip strip;
+  Strip<kChannels> strip;
   float combined[kStripSources * kChannels];
   for (int first = 0; first < width_out; first += strip.count) {
     fill_strip(&strip, first, field.width, width_out);
