@@ -1,0 +1,196 @@
+"""The command line. Options are defined here; the work is in `commands/`, imported when needed."""
+
+import argparse
+import importlib
+import json
+import logging
+import math
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import StillwaveError
+
+if TYPE_CHECKING:
+    from .commands.outcome import Outcome
+
+EPILOG = """\
+exit codes: 0 ok, 1 failed to write, 2 usage, 3 bad photo or motion, 4 bad bundle, 5 memory budget,
+6 backend or package missing, 130 cancelled"""
+
+
+def main() -> NoReturn:
+    """The `stillwave` program."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary files are removed
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or exit complains too
+        code = 1
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One command from its arguments to its exit code; results on stdout, the rest on stderr."""
+    args = parser().parse_args(arguments)
+    level = logging.INFO if args.verbose else logging.WARNING
+    logging.basicConfig(stream=sys.stderr, level=level, format="stillwave: %(message)s")
+    try:
+        command = importlib.import_module(f".commands.{args.command}", __package__)
+        outcome: Outcome = command.run(args)
+    except StillwaveError as error:
+        return _failed(args, type(error).__name__, str(error), error.exit_code)
+    except MemoryError:
+        message = "the system is out of memory; lower --memory-budget or --size"
+        return _failed(args, "BudgetError", message, 5)
+    except KeyboardInterrupt:
+        return _failed(args, "CancelledError", "cancelled", 130)
+    print(json.dumps(outcome.result) if args.json else outcome.text)
+    return outcome.exit_code
+
+
+def _failed(args: argparse.Namespace, kind: str, message: str, exit_code: int) -> int:
+    print(f"stillwave: {message}", file=sys.stderr)
+    if args.json:
+        print(json.dumps({"error": {"type": kind, "message": message, "exit_code": exit_code}}))
+    return exit_code
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="stillwave",
+        description="One still photo becomes a looping video.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    photo, sampling, clip = _photo_options(), _sampling_options(), _clip_options()
+    engine, shared = _engine_options(), _shared_options()
+
+    commands.add_parser(
+        "animate", parents=[photo, clip, sampling, engine, shared], help="photo to looping video"
+    )
+    predict = commands.add_parser(
+        "predict", parents=[photo, sampling, engine, shared], help="photo to motion file"
+    )
+    predict.add_argument("-o", "--output", required=True, metavar="MOTION.npz")
+    render = commands.add_parser(
+        "render", parents=[photo, clip, engine, shared], help="photo and motion file to video"
+    )
+    render.add_argument("--motion", required=True, metavar="MOTION.npz", help="from predict")
+    plan = commands.add_parser(
+        "plan", parents=[engine, shared], help="the memory that a size takes, before anything runs"
+    )
+    plan.add_argument(
+        "--size", type=size, default="1280x720", metavar="WxH", help="default: %(default)s"
+    )
+    plan.add_argument("-o", "--output", metavar="PLAN.png", help="draw it, too")
+    bundle = commands.add_parser("bundle", parents=[shared], help="look at a bundle, or verify it")
+    bundle.add_argument("action", choices=("info", "verify"))
+    bundle.add_argument("folder", nargs="?", help="default: the one installed with stillwave")
+    commands.add_parser("doctor", parents=[shared], help="what works here, and what is missing")
+    return top
+
+
+def _photo_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("photo", metavar="PHOTO", help="JPEG, PNG, WebP, AVIF or HEIC")
+    return options
+
+
+def _clip_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "-o", "--output", required=True, metavar="OUT.mp4",
+        help="its suffix chooses: .mp4 .webp .gif .apng, none for a folder of PNGs",
+    )
+    add = options.add_argument
+    add("--seconds", type=positive, default=5.0, help="length (default: %(default)s)")
+    add("--fps", type=positive, default=30.0, help="frames a second (default: %(default)s)")
+    add(
+        "--size", type=size, metavar="WxH",
+        help="the photo is cropped to this shape (default: its own, at most 1280 on the long side)",
+    )
+    add("--magnify", type=number, default=1.0, help="of the motion (default: %(default)s)")
+    add("--speed", type=number, default=1.0, help="of the motion (default: %(default)s)")
+    return options
+
+
+def _sampling_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--steps", type=count, help="of denoising (default: the bundle's)")
+    options.add_argument(
+        "--seed", type=whole, default=0, help="another seed moves otherwise (default: %(default)s)"
+    )
+    return options
+
+
+def _engine_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--backend", default="auto", help="auto, cpu, openvino, ... (default: %(default)s)"
+    )
+    options.add_argument("--memory-budget", default="512MiB", help="default: %(default)s")
+    options.add_argument(
+        "--threads", type=whole, default=0, help="default: one for each core it may use"
+    )
+    options.add_argument("--bundle", metavar="FOLDER", help="default: the one installed")
+    return options
+
+
+def _shared_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--json", action="store_true", help="print the result as JSON")
+    options.add_argument("-v", "--verbose", action="store_true", help="log more to stderr")
+    return options
+
+
+class ShowVersion(argparse.Action):
+    """Reads the version when asked: importlib.metadata would slow every start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"stillwave {version('stillwave')}")
+        parser.exit()
+
+
+def size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0):
+        raise argparse.ArgumentTypeError(f"want WIDTHxHEIGHT such as 512x288, got {text!r}")
+    return int(width), int(height)
+
+
+def number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"want a number, got {text!r}")
+    return value
+
+
+def positive(text: str) -> float:
+    value = number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"want a number more than 0, got {text!r}")
+    return value
+
+
+def whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"want a whole number, 0 or more, got {text!r}")
+    return int(text)
+
+
+def count(text: str) -> int:
+    value = whole(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"want a whole number, 1 or more, got {text!r}")
+    return value

@@ -1,0 +1,1 @@
+"""One file a command: `run(args)` does its work and returns an `Outcome`."""

@@ -1,0 +1,19 @@
+"""`stillwave animate`: photo to looping video."""
+
+import argparse
+from time import perf_counter
+
+from ..animator import Animator
+from ..video import output_format
+from .clip import write_clip
+from .outcome import Outcome
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    started = perf_counter()
+    output_format(args.output)  # refused now rather than after the prediction
+    with (
+        Animator(args.bundle, args.backend, args.memory_budget, args.threads) as animator,
+        animator.analyze(args.photo, args.seed, args.steps, args.size) as scene,
+    ):
+        return write_clip(scene, args, started)

@@ -1,0 +1,34 @@
+"""`stillwave predict`: photo to motion file."""
+
+import argparse
+from time import perf_counter
+
+from ..animator import Animator
+from ..motion_file import MotionFile, write_motion
+from ..output import check_output
+from ..photo import LONGEST_SIDE, fit, read_photo, resize
+from .outcome import Outcome
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    started = perf_counter()
+    check_output(args.output)
+    with Animator(args.bundle, args.backend, args.memory_budget, args.threads) as animator:
+        pixels = fit(read_photo(args.photo, longest=LONGEST_SIDE))
+        volume = animator.predict(pixels, args.seed, args.steps)
+        num_frequencies, _, height, width = volume.shape
+        manifest = animator.manifest
+        photo = resize(pixels, (width, height))
+        write_motion(args.output, MotionFile(volume, photo, manifest.num_frames, manifest.fps))
+    total_s = perf_counter() - started
+    return Outcome(
+        {
+            "output": args.output,
+            "num_frequencies": num_frequencies,
+            "num_frames": manifest.num_frames,
+            "width": width,
+            "height": height,
+            "total_s": round(total_s, 3),
+        },
+        f"{args.output}: {num_frequencies} frequencies on {width} x {height} in {total_s:.1f} s",
+    )

@@ -1,0 +1,23 @@
+"""`stillwave render`: photo and motion file to looping video."""
+
+import argparse
+from time import perf_counter
+
+from ..animator import Animator
+from ..motion_file import read_motion
+from ..video import output_format
+from .clip import write_clip
+from .outcome import Outcome
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    started = perf_counter()
+    output_format(args.output)
+    motion = read_motion(args.motion)
+    with (
+        Animator(args.bundle, args.backend, args.memory_budget, args.threads) as animator,
+        animator.scene(
+            args.photo, motion.spectral_volume, args.size, motion.num_frames, motion.fps
+        ) as scene,
+    ):
+        return write_clip(scene, args, started)
