@@ -19,9 +19,7 @@ COLUMNS = 6
 def motion_map(volume: Float) -> Float:
     """RMS amplitude as a picture (h, w, 3) uint8, BGR: black 0, white 2 px or more."""
     amplitude = np.sqrt(2 * np.square(volume[1:]).sum((0, 1)))
-    return cv2.applyColorMap(
-        np.clip(amplitude * 127, 0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO
-    )
+    return cv2.applyColorMap(np.clip(amplitude * 127, 0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
 
 
 def tile(scene: Scene) -> Float:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .foliage import leaf_colour, leaf_mood
+from .foliage import leaf_colour, leaf_mood, leaves, mass, spray
+from .stamp import paste
 from .texture import Float, Size, blend, blur, fractal, grid, hsv, ramp, shade, vary
 
 Backdrop = Callable[[np.random.Generator, Size], Float]
@@ -41,19 +42,14 @@ def bokeh(rng: np.random.Generator, size: Size) -> Float:
     """Out-of-focus garden or room: a soft gradient, blots, sometimes discs of light."""
     x, y = grid(size)
     green = rng.random() < 0.65
-    base = (
-        leaf_colour(rng, leaf_mood(rng))
-        if green
-        else hsv(rng.random(), rng.uniform(0.05, 0.5), 0.5)
-    )
+    base = leaf_colour(rng, leaf_mood(rng)) if green else hsv(rng.random(), rng.uniform(0.05, 0.5), 0.5)
     turn = rng.uniform(0, 2 * np.pi)
     slope = np.cos(turn) * (x / size[0] - 0.5) + np.sin(turn) * (y / size[1] - 0.5)
     light = np.exp(rng.uniform(-0.8, 0.8) * slope + rng.normal(0, 0.3))
-    light = light * np.exp(
-        rng.uniform(0.1, 0.45) * fractal(rng, size, rng.uniform(1.5, 5), gain=0.5)
-    )
-    tint = fractal(rng, size, rng.uniform(1, 4), gain=0.4)[..., None]
-    out = shade(base, light) * (1 + 0.12 * tint * rng.normal(0, 1, 3))
+    light = light * np.exp(rng.uniform(0.1, 0.45) * fractal(rng, size, rng.uniform(1.5, 5), gain=0.5))
+    tint = 0.5 + 0.3 * fractal(rng, size, rng.uniform(1, 4), gain=0.4)[..., None]
+    other = leaf_colour(rng, leaf_mood(rng)) if rng.random() < 0.5 else vary(rng, base, 0.4)
+    out = shade(base + np.clip(tint, 0, 1) * (other - base), light)
     if rng.random() < 0.5:
         out = out + _discs(rng, size, base)
     return blur(np.clip(out, 0, 1).astype(np.float32), rng.uniform(4, 12))
@@ -79,13 +75,26 @@ def dark(rng: np.random.Generator, size: Size) -> Float:
 
 
 def undergrowth(rng: np.random.Generator, size: Size) -> Float:
-    """A far mass of foliage: leafy noise in several greens, more or less in focus."""
-    base = leaf_colour(rng, leaf_mood(rng))
-    fine = fractal(rng, size, rng.uniform(12, 40), gain=0.9)
-    coarse = fractal(rng, size, rng.uniform(2, 6), gain=0.6)
-    tones = [base * 0.12, base * 0.5, vary(rng, base, 0.1), vary(rng, base, 0.1) * 1.4 + 0.06]
-    out = blend(tones, ramp(0.55 * fine + 0.75 * coarse, -2.4, 2.8))
-    return blur(np.clip(out, 0, 1), rng.choice([0.0, rng.uniform(0.7, 5)]))
+    """A still mass of foliage: sprays heaped up, light ones on dark, more or less in focus."""
+    width, height = size
+    mood = leaf_mood(rng)
+    base = leaf_colour(rng, mood) * 0.25
+    heap = shade(base, np.exp(0.5 * fractal(rng, size, rng.uniform(8, 30), gain=0.9)))
+    blade = rng.uniform(0.1, 0.22)
+    sprays = [spray(rng, leaves(rng, 3, mood), int(0.8 / blade**1.5), blade) for _ in range(2)]
+    sprays.append(mass(rng, base * 3))
+    radius = height * rng.uniform(0.12, 0.35)
+    count = int(np.clip(3.0 * width * height / radius**2, 30, 130))
+    glow = 0.75 + 0.35 * fractal(rng, (32, 32), 2, gain=0.4)
+    placed = []
+    for i in range(count):
+        u, v = rng.random(2)
+        lump = sprays[i % 3].place((u * width, v * height), rng.uniform(0, 6.3), radius)
+        lump.gain *= np.float32(glow[int(32 * v), int(32 * u)] * (0.3 + 0.7 * i / count))
+        placed.append(lump)
+    front = paste(size, placed)
+    out = heap * (1 - front[..., 3:]) + front[..., :3]
+    return blur(np.clip(out, 0, 1), rng.choice([0.0, rng.uniform(0.7, 7)]))
 
 
 def ground(rng: np.random.Generator, size: Size) -> Float:

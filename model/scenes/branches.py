@@ -32,9 +32,12 @@ def branches(stage: Stage) -> None:
     wardrobe = Wardrobe(rng, dress)
     side, shallow = rng.uniform(0, 2 * np.pi), rng.choice([0.0, 5.0])
     for i in range(rng.integers(3, 10)):
-        middle = np.array([0.5 + 0.75 * np.cos(side), 0.5 + 0.75 * np.sin(side)])
-        foot = (middle + rng.normal(0, 0.25, 2)) * [width, height]
-        aim = side + np.pi + rng.normal(0, 0.35)
+        # The bough comes in over the picture's edge, whichever edge lies on that side.
+        way = np.array([np.cos(side), np.sin(side)])
+        edge = 0.54 * way / np.abs(way).max() + rng.normal(0, 0.3) * np.array([-way[1], way[0]])
+        edge *= max(1.0, 0.54 / np.abs(edge).max())
+        foot = (0.5 + edge) * [width, height]
+        aim = np.arctan2(-way[1] * height, -way[0] * width) + rng.normal(0, 0.4)
         long = rng.uniform(0.5, 1.1) * height
         tip = foot + long * np.array([np.cos(aim), np.sin(aim)])
         sigma = float(shallow * (i < 2))
@@ -64,9 +67,7 @@ class Wardrobe:
             self.items = [catkin(rng, vary(rng, tone, 0.1)) for _ in range(3)]
 
 
-def _bough(
-    stage: Stage, foot: Float, tip: Float, bark: Float, wardrobe: Wardrobe, sigma: float
-) -> None:
+def _bough(stage: Stage, foot: Float, tip: Float, bark: Float, wardrobe: Wardrobe, sigma: float) -> None:
     """A bough, its twigs, and what they bear."""
     rng, wind, height = stage.rng, stage.wind, stage.size[1]
     vigour = stage.vigour()
@@ -77,9 +78,7 @@ def _bough(
     for share in np.sort(rng.uniform(0.2, 1.0, int(rng.integers(5, 16)))):
         at = foot + share * (tip - foot)
         turn = float(np.arctan2(*(tip - foot)[::-1])) + rng.normal(0, 0.8)
-        twig_tip = at + bough.length * rng.uniform(0.1, 0.3) * np.array(
-            [np.cos(turn), np.sin(turn)]
-        )
+        twig_tip = at + bough.length * rng.uniform(0.1, 0.3) * np.array([np.cos(turn), np.sin(turn)])
         twig = limb(rng, at, twig_tip, height * 0.005, bark)
         own = vigour * wind.twist(1)[0] * 0.2
         twig.coefs[:] = riding(sway, bough, float(share), twig, own)
@@ -88,9 +87,7 @@ def _bough(
             _bear(stage, twig, float(spot), wardrobe, vigour, sigma)
 
 
-def _bear(
-    stage: Stage, twig: Sprite, spot: float, wardrobe: Wardrobe, vigour: float, sigma: float
-) -> None:
+def _bear(stage: Stage, twig: Sprite, spot: float, wardrobe: Wardrobe, vigour: float, sigma: float) -> None:
     """One leaf or one blossom, fruit or catkin at a spot of a twig."""
     rng, wind = stage.rng, stage.wind
     at = twig.root + spot * twig.length * twig.axis
@@ -120,9 +117,7 @@ def fruit(rng: np.random.Generator, colour: Float) -> Stamp:
     glint = np.exp(-((dx + 0.3) ** 2 + (dy + 0.35) ** 2) / 0.03) * rng.uniform(0.1, 0.7)
     light = 1.05 - 0.5 * reach**2 - 0.3 * dy - 0.25 * dx + 0.06 * fractal(rng, (side, side), 5)
     tone = shade(colour, light) + glint[..., None]
-    return Stamp(
-        premultiplied(tone, ramp(1 - reach, -0.03, 0.03)), (side / 2, 4.0), (side / 2, 60.0)
-    )
+    return Stamp(premultiplied(tone, ramp(1 - reach, -0.03, 0.03)), (side / 2, 4.0), (side / 2, 60.0))
 
 
 def bunch(rng: np.random.Generator, berry: Stamp) -> Stamp:

@@ -28,13 +28,15 @@ class Camera:
         x, y = grid(size)
         reach = np.hypot(x / size[0] - 0.5, (y - size[1] / 2) / size[0])
         fall = rng.choice([0.0, rng.uniform(0, 0.9)])
-        read = rng.uniform(0, 0.012) if rng.random() < 0.8 else rng.uniform(0.01, 0.03)
+        read, shot = rng.uniform(0, [0.006, 0.012])
+        if rng.random() < 0.15:
+            read, shot = rng.uniform(0.005, [0.025, 0.05])
         return Camera(
             gain=(np.exp(rng.normal(0, 0.12)) * np.exp(rng.normal(0, 0.05, 3))).astype(np.float32),
             gamma=float(np.exp(rng.normal(0, 0.15))),
             softness=float(rng.choice([0.0, 0.4, 0.6, 1.0], p=[0.3, 0.3, 0.25, 0.15])),
             vignette=(1 - fall * reach**2)[..., None].astype(np.float32),
-            noise=(float(read), float(rng.uniform(0, 0.03))),
+            noise=(float(read), float(shot)),
             quality=int(rng.choice([98, 92, 80, 65, 45], p=[0.3, 0.25, 0.2, 0.15, 0.1])),
         )
 
@@ -43,7 +45,7 @@ class Camera:
         image = blur(np.clip(light * self.gain * self.vignette, 0, 1), self.softness)
         image = np.clip(image, 0, 1) ** self.gamma
         grain = rng.standard_normal(image.shape, np.float32)
-        image += grain * (self.noise[0] + self.noise[1] * np.sqrt(image) * 0.6)
+        image += grain * (self.noise[0] + self.noise[1] * np.sqrt(image))
         pixels = np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
         if self.quality > 95:
             return pixels

@@ -6,7 +6,7 @@ import numpy as np
 
 from .backdrop import any_of, bokeh, dark, landscape, sky, undergrowth
 from .blooms import STYLES, heads
-from .built import room, street, wall
+from .built import street, wall
 from .foliage import leaf_colour, leaf_mood, leaves
 from .leaves import thicket
 from .motion import Complex
@@ -32,9 +32,7 @@ def flowers(stage: Stage) -> None:
     shallow = rng.choice([0.0, 0.0, 4.0, 7.0])
     vigour = stage.vigour()
     for d in depth:
-        row = (
-            high + (rng.uniform(0.6, 0.95) - high) * d if count > 7 else high + rng.normal(0, 0.08)
-        )
+        row = high + (rng.uniform(0.6, 0.95) - high) * d if count > 7 else high + rng.normal(0, 0.08)
         tip = np.array([rng.uniform(0.02, 0.98) * width, row * height])
         sigma = float(shallow * np.clip(0.75 - d, 0, 1))
         size = head * (0.5 + 0.5 * d) * rng.uniform(0.85, 1.15)
@@ -56,13 +54,11 @@ class Bed:
         self.tilt = rng.uniform(0.1, 0.5)
 
 
-def plant(
-    stage: Stage, bed: Bed, tip: Float, size: float, vigour: float, *, sigma: float, light: float
-) -> None:
+def plant(stage: Stage, bed: Bed, tip: Float, size: float, vigour: float, *, sigma: float, light: float) -> None:
     """Stem, its leaves, its head."""
     rng, wind = stage.rng, stage.wind
     tall = max(stage.size[1] * rng.uniform(1.0, 1.25) - tip[1], 1.5 * size)
-    foot = tip + [(bed.lean + rng.normal(0, 0.08)) * tall, tall]
+    foot = tip + np.array([(bed.lean + rng.normal(0, 0.08)) * tall, tall])
     stalk = stem(rng, foot, tip, max(1.2, size * rng.uniform(0.03, 0.07)), bed.green, sigma)
     sway = vigour * (wind.at(tip)[0] + wind.own(1)[0] * rng.uniform(0.2, 0.8))
     stalk.coefs[BEND] = sway
@@ -86,9 +82,7 @@ def plant(
     stage.add(head, riding(sway, stalk, 1.0, head, vigour * wind.twist(1)[0] * 0.15), light)
 
 
-def stem(
-    rng: np.random.Generator, foot: Float, tip: Float, thick: float, green: Float, sigma: float
-) -> Sprite:
+def stem(rng: np.random.Generator, foot: Float, tip: Float, thick: float, green: Float, sigma: float) -> Sprite:
     """A slender stalk from foot to tip, bending as s^2 when given a sway."""
     length = float(np.hypot(*(tip - foot)))
     w, h = int(3 * thick) + 6, max(8, int(length))
@@ -109,62 +103,3 @@ def riding(sway: Complex, stalk: Sprite, height: float, rider: Sprite, own: Comp
     normal = np.array([-stalk.axis[1], stalk.axis[0]])
     slope = 2 * height / stalk.length * (normal @ sway)
     return swing(coefs, slope + own / rider.length, rider.axis, rider.length)
-
-
-def pot_plant(stage: Stage) -> None:
-    """One plant in a still pot in a still room; only its stems and leaves move."""
-    rng, (width, height) = stage.rng, stage.size
-    stage.backdrop = room(rng, stage.size)
-    bed = Bed(rng, str(rng.choice(STYLES)))
-    bed.leafy, bed.long = rng.uniform(2, 9), rng.uniform(0.2, 0.5)
-    rim = np.array([rng.uniform(0.25, 0.75) * width, rng.uniform(0.6, 0.95) * height])
-    wide = rng.uniform(0.08, 0.22) * height
-    vigour = stage.vigour() + 0.3
-    flowering = rng.random() < 0.4
-    for _ in range(rng.integers(1, 9)):
-        tall = rng.uniform(0.4, 1.0) * rim[1]
-        tip = rim + [rng.normal(0, 0.35) * tall, -tall]
-        foot = rim + [rng.uniform(-0.6, 0.6) * wide, 4]
-        _potted(stage, bed, foot, tip, vigour, head=flowering)
-    stage.add(pot(rng, rim, wide))
-
-
-def _potted(stage: Stage, bed: Bed, foot: Float, tip: Float, vigour: float, *, head: bool) -> None:
-    """A stem with leaves on both sides and at its end, perhaps with a head."""
-    rng, wind = stage.rng, stage.wind
-    stalk = stem(rng, foot, tip, rng.uniform(1.5, 4), bed.green, 0.0)
-    sway = vigour * (0.7 * wind.at(tip)[0] + wind.own(1)[0])
-    stalk.coefs[BEND] = sway
-    stage.add(stalk)
-    heights = np.sort(np.append(rng.uniform(0.2, 1, rng.poisson(bed.leafy)), 1.0))
-    for height in heights:
-        upright = float(np.arctan2(*(tip - foot)[::-1]))
-        blade = bed.blades[rng.integers(len(bed.blades))].place(
-            foot + height * (tip - foot),
-            upright + rng.uniform(-1.7, 1.7),
-            stalk.length * bed.long * rng.uniform(0.6, 1.2),
-            squeeze=rng.uniform(0.5, 1),
-        )
-        own = vigour * wind.twist(1)[0] * 0.5
-        stage.add(blade, riding(sway, stalk, float(height), blade, own), rng.uniform(0.6, 1.05))
-    if head:
-        size = stalk.length * rng.uniform(0.12, 0.25)
-        bloomed = bed.heads[0].place(tip, float(rng.uniform(-2.2, -0.9)), size)
-        stage.add(bloomed, riding(sway, stalk, 1.0, bloomed, still()[0, 0]))
-
-
-def pot(rng: np.random.Generator, rim: Float, wide: float) -> Sprite:
-    """A flower pot or vase whose rim is centred at `rim`; still."""
-    tall = wide * rng.uniform(1.2, 2.5)
-    w, h = int(2 * wide) + 6, int(tall)
-    x = (np.arange(w, dtype=np.float32)[None] - w / 2) / wide
-    y = np.linspace(0, 1, h, dtype=np.float32)[:, None]
-    half = 1 - rng.uniform(-0.2, 0.4) * y + rng.uniform(0, 0.3) * np.sin(np.pi * y)
-    half = half / half.max() * np.where(y < 0.12, 1.0, 0.93)
-    light = 0.95 - rng.uniform(-0.6, 0.6) * x / half - 0.3 * (x / half) ** 2
-    light = light + 0.05 * fractal(rng, (w, h), 6) - 0.2 * (np.abs(y - 0.13) < 0.02)
-    glaze = np.array(
-        rng.choice([[0.7, 0.4, 0.28], [0.85, 0.83, 0.8], [0.25, 0.28, 0.3]]), np.float32
-    )
-    image = premultiplied(shade(glaze, light), ramp((half - np.abs(x)) * wide, -0.7, 0.7))
-    return Stamp(image, (w / 2, 0.0), (w / 2, h - 1.0)).place(rim, np.pi / 2, tall)

@@ -20,9 +20,7 @@ def hung(stage: Stage) -> None:
     choices = [sky, sky, wall, wall, bokeh, street, street, landscape, undergrowth, room, dark]
     stage.backdrop = any_of(rng, stage.size, choices)
     what = str(rng.choice(["cloth", "cloth", "cloth", "note", "lantern", "lantern", "bunting"]))
-    lines = (
-        int(rng.choice([1, 1, 1, 2, 3])) if what in ("cloth", "note") else int(rng.integers(1, 6))
-    )
+    lines = int(rng.choice([1, 1, 1, 2, 3])) if what in ("cloth", "note") else int(rng.integers(1, 6))
     palette = TONES[rng.integers(len(TONES))] if rng.random() < 0.5 else None
     for row in range(lines):
         start = rng.uniform(0.03, 0.3) * height + row * height * rng.uniform(0.12, 0.22)
@@ -33,9 +31,7 @@ def hung(stage: Stage) -> None:
         _line(stage, ends, rng.uniform(0, 0.12) * height, what, drop, palette)
 
 
-def _line(
-    stage: Stage, ends: Float, sag: float, what: str, drop: float, palette: tuple | None
-) -> None:
+def _line(stage: Stage, ends: Float, sag: float, what: str, drop: float, palette: tuple | None) -> None:
     """A sagging string and what hangs from it."""
     rng, width = stage.rng, stage.size[0]
     along = np.linspace(0, 1, 40)

@@ -9,14 +9,17 @@ import numpy as np
 from .animals import animal
 from .branches import branches
 from .candles import candles
-from .flowers import flowers, pot_plant
-from .grass import meadow, strands, water_plants
+from .flowers import flowers
+from .grass import meadow
 from .hung import flag, hung
 from .leaves import leaf_wall
 from .objects import clutter, objects
+from .potted import pot_plant
 from .stage import Stage
+from .strands import strands
 from .texture import Size
 from .trees import tree
+from .water import water_plants
 
 Build = Callable[[Stage], None]
 
@@ -36,6 +39,8 @@ KINDS: dict[str, tuple[Build, float]] = {
     "still": (objects, 0.9),
 }
 
+CLUTTERED = ("tree", "meadow", "flag", "hung", "potted", "water", "animal", "still")
+
 
 def build(seed: int, size: Size, kind: str | None) -> tuple[Stage, str]:
     """The stage of a seed, set, and its kind (drawn unless given)."""
@@ -48,6 +53,6 @@ def build(seed: int, size: Size, kind: str | None) -> tuple[Stage, str]:
         raise ValueError(f"no scene kind {kind!r}; choose one of {', '.join(names)}")
     stage = Stage(rng, size)
     KINDS[kind][0](stage)
-    if rng.random() < 0.2 and kind != "candles":
-        clutter(stage)
+    if kind in CLUTTERED and rng.random() < 0.35:
+        clutter(stage, indoors=kind in ("potted", "animal", "still"))
     return stage, kind

@@ -85,9 +85,7 @@ class Scene:
             out[rows, columns] = functions @ moved[index]
         return out * self._rescale(size)
 
-    def spectral_volume(
-        self, size: Size = (256, 160), K: int = 16, num_frames: int = NUM_FRAMES
-    ) -> Float:
+    def spectral_volume(self, size: Size = (256, 160), K: int = 16, num_frames: int = NUM_FRAMES) -> Float:
         """(K, 4, h, w) forward-normalised volume of the photo's surface, px of `size`; F_0 = 0."""
         if num_frames != NUM_FRAMES:
             raise ValueError(f"scenes loop in {NUM_FRAMES} frames, got num_frames={num_frames}")

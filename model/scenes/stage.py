@@ -19,9 +19,7 @@ class Stage:
         self.sprites: list[Sprite] = []
         self.sheltered = rng.uniform(0, 0.35)
 
-    def add(
-        self, sprite: Sprite, coefs: Complex | None = None, gain: float | Float = 1.0
-    ) -> Sprite:
+    def add(self, sprite: Sprite, coefs: Complex | None = None, gain: float | Float = 1.0) -> Sprite:
         """Put a sprite in front of all others, in this light."""
         if coefs is not None:
             sprite.coefs = coefs

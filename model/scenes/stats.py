@@ -41,13 +41,11 @@ CLIPS = Statistics(
     strongest=0.423,
     low=0.693,
     s_k=np.array(
-        [0.354, 0.256, 0.168, 0.250, 0.142, 0.179, 0.115, 0.134, 0.085, 0.087, 0.087, 0.076]
-        + [0.046, 0.054, 0.038],
+        [0.354, 0.256, 0.168, 0.250, 0.142, 0.179, 0.115, 0.134, 0.085, 0.087, 0.087, 0.076, 0.046, 0.054, 0.038],
         np.float32,
     ),
     share_k=np.array(
-        [0.158, 0.214, 0.141, 0.147, 0.033, 0.080, 0.020, 0.030, 0.034, 0.029, 0.020, 0.034]
-        + [0.015, 0.033, 0.014],
+        [0.158, 0.214, 0.141, 0.147, 0.033, 0.080, 0.020, 0.030, 0.034, 0.029, 0.020, 0.034, 0.015, 0.033, 0.014],
         np.float32,
     ),
 )
@@ -101,8 +99,6 @@ def table(found: Statistics, reference: Statistics = CLIPS) -> str:
     for name in Statistics.__slots__[:9]:
         lines.append(f"{name:24s}{getattr(found, name):9.3f}{getattr(reference, name):9.3f}")
     for name in ("s_k", "share_k"):
-        for k, (a, b) in enumerate(
-            zip(getattr(found, name), getattr(reference, name), strict=True), 1
-        ):
+        for k, (a, b) in enumerate(zip(getattr(found, name), getattr(reference, name), strict=True), 1):
             lines.append(f"{name + f' k={k}':24s}{a:9.3f}{b:9.3f}")
     return "\n".join(lines)

@@ -10,9 +10,7 @@ Float = NDArray[np.float32]
 Size = tuple[int, int]  # width, height, px
 
 
-def fractal(
-    rng: np.random.Generator, size: Size, cells: float | tuple[float, float], gain: float = 0.55
-) -> Float:
+def fractal(rng: np.random.Generator, size: Size, cells: float | tuple[float, float], gain: float = 0.55) -> Float:
     """Multi-octave noise (H, W), mean about 0, deviation about 1; `cells` across the short side."""
     width, height = size
     across, down = cells if isinstance(cells, tuple) else (cells * width / height, cells)
@@ -37,7 +35,7 @@ def hsv(hue: float, saturation: float, value: float) -> Float:
 def vary(rng: np.random.Generator, colour: Float, amount: float) -> Float:
     """`colour` with a random change of brightness and a smaller one of tint."""
     light = np.exp(rng.normal(0, amount))
-    return np.clip(colour * light * np.exp(rng.normal(0, 0.4 * amount, 3)), 0, 1).astype(np.float32)
+    return np.clip(colour * light * np.exp(rng.normal(0, 0.2 * amount, 3)), 0, 1).astype(np.float32)
 
 
 def blend(colours: list[Float], position: Float) -> Float:
@@ -85,9 +83,7 @@ def premultiplied(colour: Float, alpha: Float) -> Float:
     return np.dstack([np.clip(colour, 0, 1) * alpha[..., None], alpha]).astype(np.float32)
 
 
-def write(
-    image: Float, text: str, at: tuple[int, int], font: int, scale: float, ink: Float
-) -> None:
+def write(image: Float, text: str, at: tuple[int, int], font: int, scale: float, ink: Float) -> None:
     """Letters on image (H, W, 3), in place; `at` is the foot of the first, px."""
     mask = np.zeros(image.shape[:2], np.uint8)
     cv2.putText(mask, text, at, font, scale, 255, max(1, round(scale * 1.5)), cv2.LINE_AA)
