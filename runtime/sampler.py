@@ -52,8 +52,9 @@ def ddim_coefficients(schedule: Schedule, steps: int) -> list[tuple[int, float, 
 def sample(predict: Callable[[Float, int], Float], latents: Float, schedule: Schedule, steps: int) -> Float:
     """Denoise `latents` (unit normal on entry) in place and return them."""
     for t, a, b in ddim_coefficients(schedule, steps):
+        velocity = predict(latents, t)
         latents *= np.float32(a)
-        latents += np.float32(b) * predict(latents, t)
+        latents += np.float32(b) * velocity
     return latents
 
 

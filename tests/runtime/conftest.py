@@ -1,0 +1,33 @@
+"""Fixtures of the runtime's tests: a photo with something to move, and the embedded bundle's animator."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """A smooth random picture with fine detail, uint8 (96, 160, 3)."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:96, 0:160] / 16
+    smooth = np.stack([np.sin(x * a + b) * np.cos(y * c) for a, b, c in rng.uniform(0.3, 1.5, (3, 3))], 2)
+    return (120 + 70 * smooth + rng.normal(0, 8, (96, 160, 3))).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def swaying() -> np.ndarray:
+    """A motion of the photo's middle, (4, 4, 48, 80) px of its grid; the left third never moves."""
+    volume = np.zeros((4, 4, 48, 80), np.float32)
+    y, x = np.mgrid[0:48, 0:80]
+    volume[1, 1] = volume[2, 2] = 0.8 * np.exp(-(((x - 52) / 10) ** 2) - ((y - 24) / 9) ** 2)
+    volume[:, :, :, :36] = 0
+    return volume
+
+
+@pytest.fixture(scope="session")
+def animator() -> Iterator:
+    from stillwave.runtime import Animator
+
+    with Animator(backend="cpu") as opened:
+        yield opened

@@ -1,0 +1,104 @@
+"""The conventions of the spectral volume, against numpy.fft and by property."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillwave.runtime import spectrum
+
+K, T, H, W = 5, 24, 6, 8
+
+
+def band_limited_motion(seed: int = 0) -> np.ndarray:
+    """(T, 2, H, W) whose frequencies are all below K, and zero at frame 0."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(T)[:, None, None, None]
+    F = sum(rng.normal(size=(2, H, W)) * np.cos(2 * np.pi * k * t / T + rng.uniform(0, 6, (2, H, W))) for k in range(1, K))
+    return (F - F[:1]).astype(np.float32)
+
+
+def test_forward_normalised_rfft() -> None:
+    F = band_limited_motion()
+    S = spectrum.volume_from_motion(F, K)
+    fourier = np.fft.rfft(F, axis=0) / T
+    np.testing.assert_allclose(S[:, 0], fourier[:K, 0].real, atol=1e-6)
+    np.testing.assert_allclose(S[:, 1], fourier[:K, 0].imag, atol=1e-6)
+    np.testing.assert_allclose(S[:, 2], fourier[:K, 1].real, atol=1e-6)
+    np.testing.assert_allclose(S[:, 3], fourier[:K, 1].imag, atol=1e-6)
+
+
+def test_motion_is_one_sided_sum_with_positive_exponent() -> None:
+    S = spectrum.volume_from_motion(band_limited_motion(), K)
+    complex_xy = S[:, 0::2] + 1j * S[:, 1::2]
+    t = 7
+    sum_of_harmonics = complex_xy[0].real.copy()
+    for k in range(1, K):
+        sum_of_harmonics += 2 * (complex_xy[k] * np.exp(2j * np.pi * k * t / T)).real
+    np.testing.assert_allclose(spectrum.motion_from_volume(S, T)[t], sum_of_harmonics, atol=1e-5)
+
+
+def test_round_trip() -> None:
+    F = band_limited_motion()
+    np.testing.assert_allclose(spectrum.motion_from_volume(spectrum.volume_from_motion(F, K), T), F, atol=1e-5)
+
+
+def test_anchor_makes_the_first_frame_still_and_keeps_the_motion() -> None:
+    S = spectrum.volume_from_motion(band_limited_motion() + 3, K)
+    F = spectrum.motion_from_volume(spectrum.anchor(S.copy()), T)
+    np.testing.assert_allclose(F[0], 0, atol=1e-5)
+    np.testing.assert_allclose(F, band_limited_motion(), atol=1e-5)
+
+
+@given(st.integers(0, 1000), st.floats(0.05, 5))
+def test_normalisation_inverts(seed: int, scale: float) -> None:
+    S = spectrum.anchor(spectrum.volume_from_motion(band_limited_motion(seed), K))
+    scales = np.full(K, scale, np.float32)
+    back = spectrum.volume_from_coefficients(spectrum.coefficients_from_volume(S, scales), scales)
+    np.testing.assert_allclose(back, S * (max(H, W) / spectrum.REFERENCE_SIDE), atol=1e-6, rtol=1e-4)
+
+
+def test_normalised_coefficient_of_the_scale_is_one() -> None:
+    S = np.zeros((2, 4, 1, 1), np.float32)
+    S[1, :, 0, 0] = [0.5, -0.5, 2.0, 0.0]
+    coefficients = spectrum.coefficients_from_volume(S, np.array([1, 0.5], np.float32))
+    np.testing.assert_allclose(coefficients[0, :, 0, 0], [1, -1, 2, 0])
+
+
+def test_displacement_scales_with_the_grid() -> None:
+    S = np.ones((2, 4, 10, 20), np.float32)
+    resized = spectrum.resize_volume(S, 30, 40)
+    np.testing.assert_allclose(resized[:, :2], 2, rtol=1e-6)
+    np.testing.assert_allclose(resized[:, 2:], 3, rtol=1e-6)
+
+
+def test_same_grid_is_untouched() -> None:
+    S = np.ones((2, 4, 10, 20), np.float32)
+    assert spectrum.resize_volume(S, 10, 20) is S
+
+
+def test_linear_field_survives_resizing_away_from_the_edges() -> None:
+    x = np.broadcast_to(np.arange(32) + 0.5, (1, 4, 8, 32)).astype(np.float32)
+    resized = spectrum.resize_volume(x, 16, 64)
+    np.testing.assert_allclose(resized[0, 0, 0, 2:-2], (2 * (np.arange(64) + 0.5) / 2)[2:-2], rtol=1e-5)
+
+
+def test_extent_pads_with_the_motion_of_the_edge() -> None:
+    S = np.arange(8, dtype=np.float32)[None, None, None].repeat(4, 1).repeat(4, 2)
+    wider = spectrum.resize_volume(S, 4, 10, (1.0, 10 / 8))
+    np.testing.assert_allclose(wider[0, 0, 0], [0, 1, 2, 3, 4, 5, 6, 7, 7, 7], atol=1e-5)
+
+
+@given(st.integers(64, 8000), st.integers(64, 8000))
+def test_network_grid_is_allowed_and_close(width: int, height: int) -> None:
+    columns, rows = spectrum.network_grid(width, height)
+    assert columns % 32 == 0
+    assert rows % 32 == 0
+    assert 0.7 * 40960 <= columns * rows <= 1.25 * 40960
+    if 0.5 <= width / height <= 2:
+        assert abs(np.log(columns / rows * height / width)) < 0.2
+
+
+@pytest.mark.parametrize(("photo", "grid"), [((512, 288), (256, 144)), ((288, 512), (144, 256)), ((1000, 1000), (256, 256))])
+def test_motion_grid_has_the_photos_shape(photo: tuple[int, int], grid: tuple[int, int]) -> None:
+    assert spectrum.motion_grid(*photo) == grid
