@@ -152,20 +152,27 @@ class Renderer:
 
     def render(self, grid_motion: Float, out: npt.NDArray[np.uint8]) -> None:
         """One frame, its motion given on the grid (h, w, 2) -> uint8 (H, W, 3)."""
-        a = self.arrays
         for level in self.levels:
             level.move(grid_motion)
         for first, kept, end in self.layout.tiles():
-            for j, level in enumerate(self.levels):
-                level.splat(first >> j, a[f"level{j}"][0])
-            self._planes(first, a["still"])
-            rows = slice(first, first + self.layout.tile_rows)
-            np.copyto(a["motion"][0], a["motion0"][rows])
-            np.copyto(a["activity"][0, :, :, 0], a["activity_map"][rows])
+            self.warp(first)
             self.synthesis.run()
-            kernels.frame_from_planes(a["frame"][0], a["tile"], threads=self.threads)
-            end = min(end, self.layout.height)
-            np.copyto(out[kept:end], a["tile"][kept - first : end - first, : self.layout.width])
+            self.write(first, kept, end, out)
+
+    def warp(self, first: int) -> None:
+        """Everything the synthesis of the tile that begins at row `first` reads."""
+        a, rows = self.arrays, slice(first, first + self.layout.tile_rows)
+        for j, level in enumerate(self.levels):
+            level.splat(first >> j, a[f"level{j}"][0])
+        self._planes(first, a["still"])
+        np.copyto(a["motion"][0], a["motion0"][rows])
+        np.copyto(a["activity"][0, :, :, 0], a["activity_map"][rows])
+
+    def write(self, first: int, kept: int, end: int, out: npt.NDArray[np.uint8]) -> None:
+        """Rows kept..end of the synthesised tile, as bytes."""
+        a, end = self.arrays, min(end, self.layout.height)
+        kernels.frame_from_planes(a["frame"][0], a["tile"], threads=self.threads)
+        np.copyto(out[kept:end], a["tile"][kept - first : end - first, : self.layout.width])
 
     def close(self) -> None:
         """Let go of the engine and the arrays; a second call does nothing."""
