@@ -25,8 +25,10 @@ def main() -> NoReturn:
     """The `stillwave` program."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary files are removed
     try:
-        code = run(sys.argv[1:])
-        sys.stdout.flush()
+        try:
+            code = run(sys.argv[1:])
+        finally:
+            sys.stdout.flush()  # now, while a closed pipe can be dealt with
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or exit complains too
         code = 1

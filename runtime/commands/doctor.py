@@ -1,0 +1,131 @@
+"""`stillwave doctor`: what works here, and what would mend the rest."""
+
+import argparse
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+
+from ..bundle import Bundle
+from ..engine import BACKENDS, engine_for
+from ..errors import BackendError, BundleError, StillwaveError
+from ..memory import format_bytes
+from .outcome import Outcome
+
+MARKS = {"ok": "ok ", "missing": "-- ", "warning": "!  ", "broken": "XX "}
+
+
+@dataclass(frozen=True)
+class Check:
+    """`status` is a key of MARKS. Only what no command can do without is "broken"."""
+
+    name: str
+    status: str
+    detail: str
+    exit_code: int = 0
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    """Every check by doing: the bundle is hashed, and each backend runs up one of its networks."""
+    checks = [*_versions(), *_kernels()]
+    try:
+        bundle = Bundle.open()
+        checks += [_bundle(bundle), *_backends(bundle)]
+    except BundleError as error:
+        checks.append(Check("bundle", "broken", str(error), error.exit_code))
+    checks += [*_extras(), *_runtime_clash(), *_codecs()]
+    exit_code = max((check.exit_code for check in checks), default=0)
+    return Outcome(
+        {"is_well": exit_code == 0, "checks": [asdict(check) for check in checks]},
+        "\n".join(f"{MARKS[c.status]} {c.name:<22} {c.detail}" for c in checks),
+        exit_code,
+    )
+
+
+def _versions() -> Iterator[Check]:
+    yield Check("stillwave", "ok", version("stillwave"))
+    yield Check("python", "ok", f"{platform.python_version()}, {platform.platform()}")
+    for name in ("numpy", "pillow"):
+        yield Check(name, "ok", version(name))
+
+
+def _kernels() -> Iterator[Check]:
+    from stillwave.kernels import build_info
+
+    facts = build_info()
+    if facts["extension"]:
+        built = f"{facts['isa']}, {facts['compiler']}, {facts['threads_default']} threads"
+        yield Check("kernels", "ok", built)
+    else:
+        remedy = "numpy reference, slow; with a C++ compiler: pip install --force-reinstall stillwave"
+        yield Check("kernels", "warning", remedy)
+
+
+def _bundle(bundle: Bundle) -> Check:
+    total = format_bytes(sum(file.bytes for file in bundle.manifest.files.values()))
+    return Check("bundle", "ok", f"{bundle.manifest.name}, {total}, {bundle.manifest.licence}")
+
+
+def _backends(bundle: Bundle) -> Iterator[Check]:
+    manifest = bundle.manifest
+    smallest = min(manifest.networks, key=lambda n: manifest.files[manifest.networks[n].file].bytes)
+    network = bundle.network_bytes(smallest)
+    for backend in BACKENDS:
+        if backend == "auto":
+            continue
+        try:
+            with engine_for(backend, network, smallest, threads=1):
+                yield Check(f"backend {backend}", "ok", f"runs {smallest}")
+        except StillwaveError as error:
+            is_essential = backend == "cpu"
+            status, exit_code = ("broken", error.exit_code) if is_essential else ("missing", 0)
+            yield Check(f"backend {backend}", status, str(error), exit_code)
+
+
+def _extras() -> Iterator[Check]:
+    """Each extra of stillwave's own metadata, with what it lacks."""
+    wanted: dict[str, list[str]] = {}
+    for requirement in requires("stillwave") or []:
+        match = re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", requirement)
+        if match:
+            wanted.setdefault(match[2], []).append(match[1])
+    for extra, packages in wanted.items():
+        missing = [package for package in packages if _version(package) is None]
+        if missing:
+            detail = f'no {", ".join(missing)}; pip install "stillwave[{extra}]"'
+            yield Check(f"extra {extra}", "missing", detail)
+        else:
+            detail = ", ".join(f"{package} {_version(package)}" for package in packages)
+            yield Check(f"extra {extra}", "ok", detail)
+
+
+def _runtime_clash() -> Iterator[Check]:
+    if _version("onnxruntime") and _version("onnxruntime-gpu"):
+        yield Check(
+            "onnxruntime",
+            "warning",
+            "onnxruntime and onnxruntime-gpu overwrite each other;"
+            " pip uninstall onnxruntime onnxruntime-gpu, then install the one you want",
+        )
+
+
+def _codecs() -> Iterator[Check]:
+    """Licences matter to those who ship: PyAV's wheels hold GPL encoders beside LGPL libraries."""
+    try:
+        from ..mp4 import import_av
+
+        av = import_av()
+    except BackendError as error:
+        yield Check("mp4", "missing", str(error))
+        return
+    libraries = av._core.library_meta["libavcodec"]
+    licence = f"libavcodec {'.'.join(map(str, libraries['version']))}: {libraries['license']}"
+    yield Check("mp4", "ok", f"{licence}; its libx264 encoder: GPL version 2 or later")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

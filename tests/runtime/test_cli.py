@@ -1,0 +1,293 @@
+import inspect
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stillwave.runtime import Animator, errors
+from stillwave.runtime.cli import parser, run
+from stillwave.runtime.commands import animate, plan, predict, render
+from stillwave.runtime.memory import Buffer, place
+from stillwave.runtime.motion_file import read_motion
+
+MAIN = "import sys; from stillwave.runtime.cli import main; main()"
+
+
+class FakeScene:
+    """Grey frames that grow brighter. `trouble` is raised in the middle."""
+
+    size = (64, 48)
+    trouble = None
+
+    def frames(self, seconds, fps, magnify, speed, out):
+        for i in range(round(seconds * fps)):
+            if i == 3 and self.trouble is not None:
+                raise self.trouble
+            out[:] = i
+            yield out
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+class FakeAnimator:
+    """Records what the commands ask of an animator; none of it is computed."""
+
+    manifest = SimpleNamespace(num_frames=150, fps=30.0)
+
+    def __init__(self, *arguments):
+        self.calls = [arguments]
+        type(self).last = self
+
+    def analyze(self, *arguments):
+        self.calls.append(arguments)
+        return FakeScene()
+
+    def scene(self, *arguments):
+        self.calls.append(arguments)
+        return FakeScene()
+
+    def predict(self, pixels, seed, steps):
+        self.calls.append((pixels.shape, seed, steps))
+        return np.full((16, 4, 24, 32), 0.5, np.float32)
+
+    def plan(self, size):
+        self.calls.append((size,))
+        return place([Buffer("photo", 100, 0, 1), Buffer("frame", 200, 1, 1)], ("read", "render"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The working folder, with a photo; commands meet the fake animator."""
+    for command in (animate, plan, predict, render):
+        monkeypatch.setattr(command, "Animator", FakeAnimator)
+    monkeypatch.setattr(FakeScene, "trouble", None)
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save("photo.png")
+    return tmp_path
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def json_of(capsys, *arguments):
+    code = run([*arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_animate_writes_the_video_and_says_so(folder, capsys):
+    assert run(["animate", "photo.png", "-o", "loop.webp", "--seconds", "0.5"]) == 0
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"loop\.webp: 15 frames of 64 x 48 in \d+\.\d s\n", out)
+    assert err == ""
+    with Image.open("loop.webp") as image:
+        assert image.n_frames == 15
+
+
+def test_animate_as_json(folder, capsys):
+    code, result = json_of(capsys, "animate", "photo.png", "-o", "a.gif", "--seconds", "1", "--fps", "10")
+    assert code == 0
+    assert 0 < result.pop("first_frame_s") <= result.pop("total_s")
+    assert result == {
+        "output": "a.gif", "format": "gif", "width": 64, "height": 48, "frames": 10, "fps": 10.0,
+    }  # fmt: skip
+
+
+def test_animate_hands_its_options_on(folder):
+    options = "--size 512x288 --steps 2 --seed 7 --backend cpu --memory-budget 128MiB --threads 1"
+    run(["animate", "photo.png", "-o", "a.webp", "--seconds", ".2", "--bundle", "b", *options.split()])
+    assert FakeAnimator.last.calls == [("b", "cpu", "128MiB", 1), ("photo.png", 7, 2, (512, 288))]
+
+
+def test_defaults_are_those_of_the_api():
+    args = parser().parse_args(["animate", "photo.png", "-o", "a.mp4"])
+    for method in (Animator.__init__, Animator.analyze):
+        for name, parameter in inspect.signature(method).parameters.items():
+            if parameter.default is not inspect.Parameter.empty:
+                assert getattr(args, name) == parameter.default, name
+
+
+def test_predict_then_render(folder, capsys):
+    assert run(["predict", "photo.png", "-o", "motion.npz", "--seed", "3"]) == 0
+    assert FakeAnimator.last.calls[1] == ((48, 64, 3), 3, None)
+    motion = read_motion("motion.npz")
+    assert (motion.spectral_volume.shape, motion.photo.shape) == ((16, 4, 24, 32), (24, 32, 3))
+    assert capsys.readouterr().out.startswith("motion.npz: 16 frequencies on 32 x 24 in ")
+
+    command = ["render", "photo.png", "--motion", "motion.npz", "-o", "a.webp", "--seconds", "0.2"]
+    assert run(command) == 0
+    photo, volume, size, num_frames, fps = FakeAnimator.last.calls[1]
+    assert (photo, volume.shape, size, num_frames, fps) == ("photo.png", (16, 4, 24, 32), None, 150, 30)
+    assert "a.webp" in names(folder)
+
+
+def test_plan_prints_the_table_and_draws_the_picture(folder, capsys):
+    assert run(["plan", "--size", "640x480", "-o", "plan.png"]) == 0
+    assert FakeAnimator.last.calls[1] == ((640, 480),)
+    assert capsys.readouterr().out.splitlines()[0].split() == ["buffer", "offset", "bytes", "from", "to"]
+    with Image.open("plan.png") as image:
+        assert image.size == (1280, 720)
+
+
+def test_plan_as_json(folder, capsys):
+    code, result = json_of(capsys, "plan")
+    assert code == 0
+    assert result["arena_bytes"] == 384
+    assert result["buffers"][0] == {
+        "name": "photo", "nbytes": 100, "first_step": 0, "last_step": 1, "offset": 256,
+    }  # fmt: skip
+
+
+def test_progress_is_shown_on_a_terminal_only(folder, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run(["animate", "photo.png", "-o", "a.webp", "--seconds", "0.2"]) == 0
+    out, err = capsys.readouterr()
+    assert "6/6" in err
+    assert "6/6" not in out
+
+
+# --- what goes wrong ---
+
+
+@pytest.mark.parametrize(("arguments", "match"), [
+    ("", "required: COMMAND"),
+    ("dream", "invalid choice"),
+    ("animate photo.png", "required: -o/--output"),
+    ("animate photo.png -o a.mp4 --size 512", "want WIDTHxHEIGHT such as 512x288, got '512'"),
+    ("animate photo.png -o a.mp4 --size 0x288", "want WIDTHxHEIGHT"),
+    ("animate photo.png -o a.mp4 --fps 0", "want a number more than 0, got '0'"),
+    ("animate photo.png -o a.mp4 --seconds nan", "want a number, got 'nan'"),
+    ("animate photo.png -o a.mp4 --magnify much", "want a number, got 'much'"),
+    ("animate photo.png -o a.mp4 --steps 0", "want a whole number, 1 or more, got '0'"),
+    ("animate photo.png -o a.mp4 --seed -1", "want a whole number, 0 or more, got '-1'"),
+    ("bundle burn", "invalid choice"),
+])  # fmt: skip
+def test_usage_errors_exit_with_2(capsys, arguments, match):
+    with pytest.raises(SystemExit) as caught:
+        run(arguments.split())
+    assert caught.value.code == 2
+    assert match in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kind", "code"), [
+    ("PhotoError", 3), ("MotionError", 3), ("BundleError", 4), ("EngineCacheError", 4),
+    ("BudgetError", 5), ("BackendError", 6), ("EncodeError", 1), ("CancelledError", 130),
+])  # fmt: skip
+def test_typed_errors_have_stable_exit_codes(folder, capsys, kind, code):
+    FakeScene.trouble = getattr(errors, kind)("it is so; do this")
+    assert run(["animate", "photo.png", "-o", "a.webp", "--json"]) == code
+    out, err = capsys.readouterr()
+    assert err == "stillwave: it is so; do this\n"
+    assert json.loads(out)["error"] == {"type": kind, "message": "it is so; do this", "exit_code": code}
+    assert names(folder) == ["photo.png"]
+
+
+def test_running_out_of_memory_exits_like_a_budget(folder, capsys):
+    FakeScene.trouble = MemoryError()
+    assert run(["animate", "photo.png", "-o", "a.webp"]) == 5
+    assert "lower --memory-budget or --size" in capsys.readouterr().err
+
+
+def test_ctrl_c_exits_with_130_and_leaves_nothing(folder, capsys):
+    FakeScene.trouble = KeyboardInterrupt()
+    assert run(["animate", "photo.png", "-o", "a.webp"]) == 130
+    assert capsys.readouterr().err == "stillwave: cancelled\n"
+    assert names(folder) == ["photo.png"]
+
+
+@pytest.mark.parametrize("command", [
+    "animate photo.png -o none/a.webp", "render photo.png --motion motion.npz -o none/a.webp",
+    "predict photo.png -o none/a.npz", "plan -o none/a.png", "animate photo.png -o a.txt",
+])  # fmt: skip
+def test_hopeless_outputs_are_refused_before_any_work(folder, command):
+    FakeAnimator.last = None
+    assert run(command.split()) == 1
+    assert FakeAnimator.last is None
+
+
+def test_bad_inputs_exit_with_3(folder, capsys):
+    (folder / "motion.npz").write_bytes(b"")
+    assert run(["render", "photo.png", "--motion", "motion.npz", "-o", "a.webp"]) == 3
+    assert run(["render", "photo.png", "--motion", "none.npz", "-o", "a.webp"]) == 3
+    (folder / "photo.png").write_bytes(b"")
+    assert run(["predict", "photo.png", "-o", "motion.npz"]) == 3
+    assert "not a photo" in capsys.readouterr().err
+
+
+def test_bad_bundles_exit_with_4(tmp_path, capsys):
+    assert run(["bundle", "verify", str(tmp_path)]) == 4
+    assert "has no manifest.json" in capsys.readouterr().err
+
+
+# --- as a process ---
+
+
+def process(*arguments, code=MAIN, **options):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def test_version():
+    out, err = process("--version").communicate()
+    assert re.fullmatch(r"stillwave \d+\.\d+\.\d+\S*\n", out)
+    assert err == ""
+
+
+def test_closed_pipe_ends_quietly():
+    code = f"import sys; sys.stdin.read(); {MAIN}"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    with process("--version", code=code, stdin=subprocess.PIPE, env=environment) as child:
+        child.stdout.close()
+        child.stdin.close()
+        assert child.stderr.read() == ""
+    assert child.returncode == 1
+
+
+ENDLESS = """
+import sys
+import numpy as np
+from stillwave.runtime.cli import main
+from stillwave.runtime.commands import doctor
+from stillwave.runtime.video import VideoWriter
+
+def run(args):
+    with VideoWriter(output, (64, 48), 30) as writer:
+        while True:
+            writer.write(np.zeros((48, 64, 3), np.uint8))
+            if writer.num_frames == 10:
+                print("writing", flush=True)
+
+doctor.run = run
+output = sys.argv.pop()
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signals_end_the_program_without_leftovers(tmp_path, number, code):
+    with process("doctor", str(tmp_path / "a.webp"), code=ENDLESS) as child:
+        assert child.stdout.readline() == "writing\n"
+        child.send_signal(number)
+        err = child.stderr.read()
+    assert (child.returncode, names(tmp_path)) == (code, [])
+    assert "Traceback" not in err
