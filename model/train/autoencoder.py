@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--decoder-only", action="store_true", help="go on once latents were made: they stay valid")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.manual_seed(1)
@@ -44,6 +45,7 @@ def main() -> None:
     preset = PRESETS[args.preset]
     image_encoder = load_average(args.run, "encoder", ImageEncoder(preset))
     autoencoder = Autoencoder(preset).to(memory_format=torch.channels_last)
+    autoencoder.encoder.requires_grad_(not args.decoder_only)
     run = Run(args.run, "autoencoder", autoencoder, [{"params": list(autoencoder.parameters()), "lr": 1e-3}], args.steps, ema=0.995)
 
     pool = Pool(args.pool, seed=1)
