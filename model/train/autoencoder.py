@@ -45,10 +45,12 @@ def main() -> None:
     preset = PRESETS[args.preset]
     image_encoder = load_average(args.run, "encoder", ImageEncoder(preset))
     autoencoder = Autoencoder(preset).to(memory_format=torch.channels_last)
-    autoencoder.encoder.requires_grad_(not args.decoder_only)
     run = Run(args.run, "autoencoder", autoencoder, [{"params": list(autoencoder.parameters()), "lr": 1e-3}], args.steps, ema=0.995)
+    if args.decoder_only:
+        autoencoder.encoder.load_state_dict(run.average.encoder.state_dict())
+        autoencoder.encoder.requires_grad_(False)
 
-    pool = Pool(args.pool, seed=1)
+    pool = Pool(args.pool, seed=1 + run.step)
     for step in run:
         if step % 20 == 0:
             pool.refresh()
