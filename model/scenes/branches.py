@@ -25,7 +25,7 @@ def branches(stage: Stage) -> None:
     rng, (width, height) = stage.rng, stage.size
     choices = [sky, sky, bokeh, bokeh, bokeh, undergrowth, landscape, wall, dark]
     stage.backdrop = any_of(rng, stage.size, choices)
-    if rng.random() < 0.35:
+    if rng.random() < 0.5:
         thicket(stage)
     dress = str(rng.choice(DRESS))
     bark = hsv(0.07, rng.uniform(0.1, 0.4), rng.uniform(0.12, 0.45))
@@ -80,7 +80,7 @@ def _bough(stage: Stage, foot: Float, tip: Float, bark: Float, wardrobe: Wardrob
         turn = float(np.arctan2(*(tip - foot)[::-1])) + rng.normal(0, 0.8)
         twig_tip = at + bough.length * rng.uniform(0.1, 0.3) * np.array([np.cos(turn), np.sin(turn)])
         twig = limb(rng, at, twig_tip, height * 0.005, bark)
-        own = vigour * wind.twist(1)[0] * 0.2
+        own = vigour * wind.twist(1)[0] * 0.1
         twig.coefs[:] = riding(sway, bough, float(share), twig, own)
         stage.add(twig)
         for spot in rng.uniform(0.2, 1, rng.poisson(wardrobe.leafy) + 1):
@@ -102,8 +102,8 @@ def _bear(stage: Stage, twig: Sprite, spot: float, wardrobe: Wardrobe, vigour: f
         stamp = wardrobe.blades[rng.integers(len(wardrobe.blades))]
         angle = float(np.arctan2(*twig.axis[::-1])) + rng.normal(0, 1.0)
     thing = stamp.place(at, angle, size, sigma=sigma, squeeze=rng.uniform(0.7, 1))
-    thing.coefs[0] = carried + 0.15 * vigour * wind.own(1)[0]
-    theta: Complex = vigour * (0.5 * wind.twist(1)[0] - (0.6 * wind.at(at)[0, 0] if hangs else 0))
+    thing.coefs[0] = carried + 0.1 * vigour * wind.own(1)[0]
+    theta: Complex = vigour * (0.25 * wind.twist(1)[0] - (0.5 * wind.at(at)[0, 0] if hangs else 0))
     swing(thing.coefs, theta / thing.length, thing.axis, thing.length)
     stage.add(thing, gain=np.exp(rng.normal(-0.1, 0.15)))
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .texture import Float, Size, blur, grid
+from .texture import Float, blur, grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,19 @@ class Camera:
     quality: int  # JPEG
 
     @staticmethod
-    def random(rng: np.random.Generator, size: Size) -> Camera:
-        """A camera that might have taken the picture."""
+    def random(rng: np.random.Generator, light: Float) -> Camera:
+        """A camera that might have taken a picture of `light` (H, W, 3), and about exposed it."""
+        size = (light.shape[1], light.shape[0])
         x, y = grid(size)
+        bright = float(np.percentile(light[::4, ::4].max(-1), 90))
+        exposure = np.clip((rng.uniform(0.45, 1.0) / max(bright, 0.02)) ** 0.6, 0.7, 2.0)
         reach = np.hypot(x / size[0] - 0.5, (y - size[1] / 2) / size[0])
         fall = rng.choice([0.0, rng.uniform(0, 0.9)])
         read, shot = rng.uniform(0, [0.006, 0.012])
         if rng.random() < 0.15:
-            read, shot = rng.uniform(0.005, [0.025, 0.05])
+            read, shot = rng.uniform(0.003, [0.015, 0.03])
         return Camera(
-            gain=(np.exp(rng.normal(0, 0.12)) * np.exp(rng.normal(0, 0.05, 3))).astype(np.float32),
+            gain=(exposure * np.exp(rng.normal(0, 0.05, 3))).astype(np.float32),
             gamma=float(np.exp(rng.normal(0, 0.15))),
             softness=float(rng.choice([0.0, 0.4, 0.6, 1.0], p=[0.3, 0.3, 0.25, 0.15])),
             vignette=(1 - fall * reach**2)[..., None].astype(np.float32),

@@ -19,8 +19,8 @@ def candles(stage: Stage) -> None:
     stage.backdrop = stage.backdrop * np.float32(rng.uniform(0.1, 0.7))
     table = int(height * rng.uniform(0.65, 0.97))
     stage.backdrop[table:] = planks(rng, (width, height - table)) * rng.uniform(0.05, 0.5)
-    count = int(rng.choice([1, 1, 2, 3, 3, 4, 5, 7, 9]))
-    thick = float(np.clip(width * rng.uniform(0.3, 0.8) / count, 6, 90) * rng.uniform(0.2, 1))
+    count = int(rng.choice([1, 1, 2, 2, 3, 3, 4, 6, 9]))
+    thick = float(np.clip(width * rng.uniform(0.4, 1.0) / count, 8, 130) * rng.uniform(0.25, 1))
     hue, saturation = rng.choice([0.08, 0.12, rng.random()]), rng.uniform(0, 0.7)
     wax = hsv(hue, saturation, rng.uniform(0.4, 0.95))
     flames = [flame_picture(rng) for _ in range(2)]
@@ -29,7 +29,7 @@ def candles(stage: Stage) -> None:
     for x in spots:
         foot = np.array([x, table + rng.uniform(0, 0.06) * height])
         own = tall * rng.uniform(0.85, 1.15)
-        size = float(np.clip(thick * rng.uniform(0.8, 1.8), 18, 0.32 * height))
+        size = float(np.clip(thick * rng.uniform(0.8, 2.2), 24, 0.45 * height))
         halo(stage.backdrop, foot - [0, own + 0.4 * size], 3 * size, rng.uniform(0.05, 0.3))
         stage.add(body(rng, foot, thick, own, wax))
         _flame(stage, flames[rng.integers(2)], foot - [0, own], size)

@@ -21,9 +21,9 @@ def flowers(stage: Stage) -> None:
     rng, (width, height) = stage.rng, stage.size
     choices = [bokeh, bokeh, bokeh, undergrowth, undergrowth, dark, sky, landscape, wall, street]
     stage.backdrop = any_of(rng, stage.size, choices)
-    if rng.random() < 0.35:
+    if rng.random() < 0.5:
         thicket(stage)
-    count = int(np.exp(rng.uniform(0, np.log(140))))
+    count = int(np.exp(rng.uniform(0, np.log(160))))
     style = str(rng.choice(STYLES))
     bed = Bed(rng, style)
     head = height * np.clip(rng.uniform(0.6, 1.1) / count**0.42, 0.1, 0.65)
@@ -48,7 +48,7 @@ class Bed:
         mood = leaf_mood(rng) if rng.random() < 0.3 else str(rng.choice(["fresh", "deep"]))
         self.green = leaf_colour(rng, mood) * 0.9
         self.blades = leaves(rng, 4, mood, "narrow" if style == "tulip" else "")
-        self.leafy = rng.uniform(1, 7)
+        self.leafy = rng.uniform(1, 9)
         self.long = rng.uniform(0.2, 0.5)
         self.lean = rng.normal(0, 0.08)
         self.tilt = rng.uniform(0.1, 0.5)

@@ -23,15 +23,15 @@ def meadow(stage: Stage) -> None:
     fine = rng.uniform(0.12, 0.5)
     base = leaf_colour(rng, mood)
     tufts = [tuft(rng, vary(rng, base, 0.15), rng.uniform(0.15, 0.5), fine) for _ in range(4)]
-    far, near = rng.uniform(0.2, 0.75), rng.uniform(1.0, 1.2)
+    far, near = rng.uniform(0.1, 0.7), rng.uniform(1.0, 1.2)
     turf = slice(int(height * min(far, 0.98)), None)
     soil = fractal(rng, stage.size, (20, 40), gain=0.9)[turf]
     stage.backdrop[turf] = shade(base * 0.4, np.exp(0.25 * soil))
     tall = height * rng.uniform(0.2, 0.6)
-    count = int(rng.integers(80, 220))
+    count = int(rng.integers(100, 240))
     depth = np.sort(rng.random(count)) ** rng.uniform(0.7, 1.3)
     feet = np.stack([rng.uniform(-0.05, 1.05, count) * width, height * (far + (near - far) * depth)], 1)
-    moves = stage.vigour() * (stage.wind.at(feet) + stage.wind.own(count) * rng.uniform(0.1, 0.6))
+    moves = stage.vigour() * (stage.wind.at(feet) + stage.wind.own(count) * rng.uniform(0.05, 0.5))
     shallow, blooming = rng.choice([0.0, 0.0, 3.0, 7.0]), rng.choice([0.0, 0.0, 0.15, 0.5])
     flowers = heads(rng, str(rng.choice(["daisy", "five", "umbel", "puff"])))
     for i in range(count):
@@ -74,8 +74,8 @@ def tuft(rng: np.random.Generator, colour: Float, spread: float, fine: float = 0
 def waving(stage: Stage, ribbon: Sprite, vigour: float) -> None:
     """Bend with the current, with a wave climbing to the tip."""
     rng, wind = stage.rng, stage.wind
-    ribbon.wave = (rng.uniform(2, 6), 0.0)
-    sway = vigour * (wind.at(ribbon.root)[0] + 0.4 * wind.own(1)[0])
-    ribbon.coefs[BEND] = 0.7 * sway
-    climb = 0.5 * vigour * wind.at(ribbon.root)[0]
+    ribbon.wave = (rng.normal(3, 0.3), 0.0)
+    gust = vigour * wind.at(ribbon.root)[0]
+    ribbon.coefs[BEND] = 0.7 * gust + 0.15 * vigour * wind.own(1)[0]
+    climb = 0.5 * gust
     ribbon.coefs[COSINE], ribbon.coefs[SINE] = climb, -1j * climb

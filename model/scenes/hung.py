@@ -25,7 +25,7 @@ def hung(stage: Stage) -> None:
     for row in range(lines):
         start = rng.uniform(0.03, 0.3) * height + row * height * rng.uniform(0.12, 0.22)
         ends = np.array([[-5, start], [width + 5, start + rng.normal(0, 0.1) * height]])
-        drop = height * rng.uniform(0.2, 0.75) / lines**0.4
+        drop = height * rng.uniform(0.25, 0.9) / lines**0.4
         if what in ("bunting", "lantern"):
             drop *= 0.5
         _line(stage, ends, rng.uniform(0, 0.12) * height, what, drop, palette)
@@ -40,7 +40,7 @@ def _line(stage: Stage, ends: Float, sag: float, what: str, drop: float, palette
     tone = vary(rng, hsv(0.1, 0.2, rng.uniform(0.05, 0.8)), 0.1).tolist()
     string = (points * 8).astype(np.int32)
     cv2.polylines(stage.backdrop, [string], False, tone, int(rng.integers(1, 3)), cv2.LINE_AA, 3)
-    x, vigour, gap = rng.uniform(-0.05, 0.15) * width, stage.vigour(), rng.choice([0.02, 0.2, 1.5])
+    x, vigour, gap = rng.uniform(-0.05, 0.15) * width, stage.vigour(), rng.choice([0.02, 0.2, 0.8])
     while x < width:
         at = np.array([x, np.interp(x / width, along, points[:, 1])])
         colour = vary(rng, hsv(*(palette or TONES[rng.integers(len(TONES))])), 0.12)

@@ -25,18 +25,18 @@ Build = Callable[[Stage], None]
 
 KINDS: dict[str, tuple[Build, float]] = {
     "tree": (tree, 1.3),
-    "leaves": (leaf_wall, 1.5),
-    "flowers": (flowers, 1.6),
-    "branches": (branches, 1.3),
+    "leaves": (leaf_wall, 2.0),
+    "flowers": (flowers, 2.0),
+    "branches": (branches, 1.5),
     "meadow": (meadow, 1.0),
     "hung": (hung, 1.5),
     "flag": (flag, 0.3),
-    "candles": (candles, 0.8),
+    "candles": (candles, 0.9),
     "potted": (pot_plant, 0.9),
     "water": (water_plants, 0.5),
     "strands": (strands, 0.3),
     "animal": (animal, 0.3),
-    "still": (objects, 0.9),
+    "still": (objects, 1.1),
 }
 
 CLUTTERED = ("tree", "meadow", "flag", "hung", "potted", "water", "animal", "still")

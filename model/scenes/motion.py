@@ -37,7 +37,7 @@ class Wind:
     def __init__(self, rng: np.random.Generator, size: Size, *, patch: float | None = None):
         self.rng, self.size = rng, size
         self.amplitude = spectrum(rng)
-        angle = rng.normal(0, 0.45) + rng.normal(0, 0.3, 15)
+        angle = rng.normal(0, 0.5) + rng.normal(0, 0.35, 15)
         turn = np.exp(1j * rng.normal(0, 0.7, 15))
         self.direction = np.stack([np.cos(angle), np.sin(angle) * turn]).astype(np.complex64)
         self.sway = phases(rng)
@@ -64,7 +64,7 @@ class Wind:
         """Private displacement phasors (count, 2, 15): the wind's spectrum with resonances."""
         tone = np.exp(self.rng.normal(0, spread, (count, 15))) * self.amplitude
         tone /= np.sqrt(2 * (tone**2).sum(1, keepdims=True))
-        angle = self.rng.normal(0, 0.6, (count, 1))
+        angle = self.rng.normal(0, 0.7, (count, 1))
         turn = np.stack([np.cos(angle) + 0j, np.sin(angle) * np.exp(1j * angle)], 1)
         return (tone[:, None] * turn * phases(self.rng, count)[:, None]).astype(np.complex64)
 

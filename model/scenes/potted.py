@@ -20,11 +20,11 @@ def pot_plant(stage: Stage) -> None:
     bed = Bed(rng, str(rng.choice(STYLES)))
     bed.leafy, bed.long = rng.uniform(2, 9), rng.uniform(0.2, 0.5)
     rim = np.array([rng.uniform(0.25, 0.75) * width, rng.uniform(0.6, 0.95) * height])
-    wide = rng.uniform(0.08, 0.22) * height
+    wide = rng.uniform(0.1, 0.28) * height
     vigour = stage.vigour() + 0.3
     flowering = rng.random() < 0.4
-    for _ in range(rng.integers(1, 9)):
-        tall = rng.uniform(0.4, 1.0) * rim[1]
+    for _ in range(rng.integers(2, 12)):
+        tall = rng.uniform(0.5, 1.1) * rim[1]
         tip = rim + np.array([rng.normal(0, 0.35) * tall, -tall])
         foot = rim + np.array([rng.uniform(-0.6, 0.6) * wide, 4])
         _potted(stage, bed, foot, tip, vigour, head=flowering)

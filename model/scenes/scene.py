@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +24,6 @@ class Scene:
 
     def __init__(self, stage: Stage, seed: int, kind: str):
         self.kind, self.seed, self.size = kind, seed, stage.size
-        self.camera = Camera.random(stage.rng, stage.size)
         self.sprites = stage.sprites
         self.coefs = np.stack([s.coefs for s in stage.sprites] or [np.zeros((6, 2, 15))])
         self.coefs = self.coefs.astype(np.complex64)
@@ -30,6 +31,7 @@ class Scene:
         self.plate = np.dstack([stage.backdrop, opaque]).astype(np.float32)
         self.first_moving = self._bake()
         self.surface, self._rest = self._photograph()
+        self.camera = Camera.random(stage.rng, self._rest)
         self._set_amplitude(stage.rng)
 
     @staticmethod
@@ -79,11 +81,11 @@ class Scene:
 
     def motion(self, t: float, size: Size) -> Float:
         """Displacement (h, w, 2) of the photo's visible surface at time t, px of size (w, h)."""
-        out = np.zeros((size[1], size[0], 2), np.float32)
+        flat = np.zeros((size[1] * size[0], 2), np.float32)
         moved = rotating(self.coefs, t)
-        for index, rows, columns, functions in self._visible(size):
-            out[rows, columns] = functions @ moved[index]
-        return out * self._rescale(size)
+        for index, cells, functions in self._visible(size):
+            flat[cells] = functions @ moved[index]
+        return flat.reshape(size[1], size[0], 2) * self._rescale(size)
 
     def spectral_volume(self, size: Size = (256, 160), K: int = 16, num_frames: int = NUM_FRAMES) -> Float:
         """(K, 4, h, w) forward-normalised volume of the photo's surface, px of `size`; F_0 = 0."""
@@ -94,30 +96,47 @@ class Scene:
         parts *= self._rescale(size)[None, None, :, None, None]
         table = parts.transpose(0, 1, 4, 2, 3).reshape(len(parts), 6, 60)
         flat = np.zeros((size[1] * size[0], 60), np.float32)
-        for index, rows, columns, functions in self._visible(size):
-            flat[rows * size[0] + columns] = functions @ table[index]
+        for index, cells, functions in self._visible(size):
+            flat[cells] = functions @ table[index]
         kept = min(K, 16)
         out[1:kept] = flat.T.reshape(15, 4, size[1], size[0])[: kept - 1]
         out[0, 0::2] = -2 * out[1:, 0::2].sum(0)
         return out
 
+    def disocclusion(self, t: float) -> NDArray[np.bool_]:
+        """Where the frame at time t shows a surface that the photo hides, (H, W)."""
+        surface = self.plate_surface.copy()
+        self._compose(t, surface)
+        hidden = surface != self.surface
+        flat = hidden.ravel()
+        moved = rotating(self.coefs, t)
+        height, width = surface.shape
+        for index, cells in self._moving(surface.ravel()):
+            rows, columns = np.divmod(cells, width)
+            x, y = self.sprites[index].origin(columns, rows, moved[index])
+            inside = (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
+            column = np.clip(np.rint(x), 0, width - 1).astype(int)
+            row = np.clip(np.rint(y), 0, height - 1).astype(int)
+            flat[cells] = ~inside | (self.surface[row, column] != index)
+        return hidden
+
     def _rescale(self, size: Size) -> Float:
         return np.array([size[0] / self.size[0], size[1] / self.size[1]], np.float32)
 
-    def _visible(self, size: Size) -> list[tuple[int, NDArray, NDArray, Float]]:
-        """For each moving sprite in sight: index, its cells, their basis functions (n, 6)."""
+    def _moving(self, seen: NDArray[np.int32]) -> list[tuple[int, NDArray[np.intp]]]:
+        """Each moving sprite in sight: its index and the cells of `seen` (n,) that show it."""
+        order = np.argsort(seen, kind="stable")
+        indices, starts = np.unique(seen[order], return_index=True)
+        cells = np.split(order, starts[1:])
+        pairs = zip(indices.tolist(), cells, strict=True)
+        return [(i, c) for i, c in pairs if i != BACKDROP and np.any(self.coefs[i])]
+
+    def _visible(self, size: Size) -> Iterator[tuple[int, NDArray[np.intp], Float]]:
+        """Each moving sprite in the photo: index, cells of `size`, basis functions (n, 6)."""
         x = (np.arange(size[0], dtype=np.float32) + 0.5) * (self.size[0] / size[0]) - 0.5
         y = (np.arange(size[1], dtype=np.float32) + 0.5) * (self.size[1] / size[1]) - 0.5
         nearest_x = np.clip(np.rint(x), 0, self.size[0] - 1).astype(int)
         nearest_y = np.clip(np.rint(y), 0, self.size[1] - 1).astype(int)
-        seen = self.surface[nearest_y[:, None], nearest_x[None]].ravel()
-        order = np.argsort(seen, kind="stable")
-        indices, starts = np.unique(seen[order], return_index=True)
-        found = []
-        for index, cells in zip(indices, np.split(order, starts[1:]), strict=True):
-            if index == BACKDROP or not np.any(self.coefs[index]):
-                continue
+        for index, cells in self._moving(self.surface[nearest_y[:, None], nearest_x].ravel()):
             rows, columns = np.divmod(cells, size[0])
-            functions = np.stack(self.sprites[index].basis(x[columns], y[rows]), -1)
-            found.append((int(index), rows, columns, functions))
-        return found
+            yield index, cells, np.stack(self.sprites[index].basis(x[columns], y[rows]), -1)

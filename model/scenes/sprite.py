@@ -17,6 +17,7 @@ from .texture import Float
 
 SHIFT, ALONG, ACROSS, BEND, COSINE, SINE = range(6)
 MARGIN = 4
+INVERSE_STEPS = 5
 COARSE = 4  # px: warp fields are smooth, so their inverse is found on a coarser grid
 
 
@@ -47,6 +48,14 @@ class Sprite:
             return [np.ones_like(s), s, r, s * s, s, 0 * s]
         w = self.wave[0] * s + self.wave[1] * r
         return [np.ones_like(s), s, r, s * s, s * np.cos(w), s * np.sin(w)]
+
+    def origin(self, x: Float, y: Float, c: Float) -> tuple[Float, Float]:
+        """Rest positions of what lies at x, y (px) when moved by c (6, 2), by fixed-point steps."""
+        rest_x, rest_y = x, y
+        for _ in range(INVERSE_STEPS):
+            dx, dy = np.tensordot(c.T, np.stack(self.basis(rest_x, rest_y)), 1)
+            rest_x, rest_y = x - dx, y - dy
+        return rest_x, rest_y
 
     def placed(self, c: Float) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
         """Rows of image px -> moved canvas px under the affine part of coefficients c (6, 2)."""
@@ -117,16 +126,12 @@ def _extent(row: tuple[float, float, float], w: int, h: int, margin: float) -> t
 
 
 def _bent(sprite: Sprite, c: Float, box: tuple[int, int, int, int]) -> Float:
-    """Moved pixels of a box: solve rest + displacement(rest) = here by fixed-point steps."""
+    """Moved pixels of a box (x0, y0, x1, y1), looked up where they come from."""
     x0, y0, x1, y1 = box
     columns, rows = -(-(x1 - x0) // COARSE) + 1, -(-(y1 - y0) // COARSE) + 1
     here_x = (x0 + COARSE * np.arange(columns, dtype=np.float32))[None].repeat(rows, 0)
     here_y = (y0 + COARSE * np.arange(rows, dtype=np.float32))[:, None].repeat(columns, 1)
-    x, y = here_x, here_y
-    for _ in range(5):
-        functions = np.stack(sprite.basis(x, y))
-        dx, dy = np.tensordot(c.T, functions, 1)
-        x, y = here_x - dx, here_y - dy
+    x, y = sprite.origin(here_x, here_y, c)
     back = cv2.invertAffineTransform(sprite.base)
     u = back[0, 0] * x + back[0, 1] * y + back[0, 2]
     v = back[1, 0] * x + back[1, 1] * y + back[1, 2]

@@ -18,7 +18,7 @@ def tree(stage: Stage) -> None:
     """One to four trees before sky, hills, houses or woods; each with its own share of wind."""
     rng, (width, height) = stage.rng, stage.size
     stage.backdrop = any_of(rng, stage.size, [sky, landscape, landscape, landscape, street, undergrowth])
-    near = rng.uniform(0.45, 1.1)
+    near = rng.uniform(0.5, 1.3)
     for i in range(rng.choice([1, 1, 2, 3, 4])):
         reach = near * height * (1.0 if i == 0 else rng.uniform(0.3, 0.9))
         foot = np.array([rng.uniform(-0.05, 1.05) * width, rng.uniform(0.82, 1.0) * height])
@@ -81,10 +81,10 @@ def _ball(
     ball /= np.linalg.norm(ball, axis=1, keepdims=True)
     ball = ball[np.argsort(ball[:, 2])] * rng.uniform(0.5, 1, (count, 1))
     places = at + radius * ball[:, :2]
-    own = wind.own(count) * rng.uniform(0.1, 0.7)
+    own = wind.own(count) * rng.uniform(0.05, 0.5)
     local = wind.at(places) - wind.at(at) + own
     strength = float(np.abs(sway).sum() / max(np.abs(wind.at(at)).sum(), 1e-6))
-    turns = wind.twist(count) * strength * rng.uniform(0.2, 0.8)
+    turns = wind.twist(count) * strength * rng.uniform(0.1, 0.5)
     for i in range(count):
         tuft = sprays[rng.integers(len(sprays))].place(
             places[i], rng.uniform(-2.6, -0.5), radius * rng.uniform(0.5, 0.85), mirror=bool(i % 2)

@@ -29,7 +29,7 @@ def water_plants(stage: Stage) -> None:
         stage.backdrop[bed:] = shade(hsv(0.09, 0.3, 0.35), np.exp(0.4 * gravel))
     for _ in range(rng.integers(0, 5)):
         stage.add(stone(rng, np.array([rng.uniform(0, width), bed + 8.0]), 0.15 * height))
-    for _ in range(rng.integers(2, 6)):
+    for _ in range(rng.integers(3, 7)):
         _stand(stage, bed)
 
 
@@ -41,7 +41,7 @@ def _stand(stage: Stage, bed: int) -> None:
     blades = leaves(rng, 3, "fresh", "ovate")
     kinds = [tuft(rng, colour, rng.uniform(0.05, 0.3)) for _ in range(2)]
     middle, vigour = rng.uniform(0, width), stage.vigour()
-    tall = height * rng.uniform(0.25, 0.9)
+    tall = height * rng.uniform(0.4, 1.0)
     for _ in range(rng.integers(3, 14)):
         foot = np.array([middle + rng.normal(0, 0.1) * width, bed + rng.uniform(-4, 0.1 * height)])
         size = tall * rng.uniform(0.6, 1.1)
@@ -69,5 +69,5 @@ def _feather(stage: Stage, foot: Float, tall: float, green: Float, blades: list[
                 -np.pi / 2 + side * rng.uniform(0.5, 1.4) * (1.1 - 0.6 * height),
                 tall * rng.uniform(0.06, 0.14),
             )
-            own = vigour * wind.twist(1)[0] * 0.2
+            own = vigour * wind.twist(1)[0] * 0.1
             stage.add(blade, riding(sway, stalk, height, blade, own), rng.uniform(0.7, 1.2))
