@@ -1,5 +1,6 @@
 """Frames become H.264 in an MP4."""
 
+import importlib
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ BT709 = 1
 def import_av() -> ModuleType:
     """PyAV with an H.264 encoder, or a `BackendError` that says what to install."""
     try:
-        import av
+        av = importlib.import_module("av")
     except ImportError as error:
         raise BackendError('writing .mp4 needs PyAV; pip install "stillwave[video]"') from error
     if "libx264" not in av.codecs_available:
