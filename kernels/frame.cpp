@@ -1,7 +1,7 @@
 // Host launcher of the frame conversion.
 #include "frame.h"
 
-#include "host.h"
+#include "launch_host.h"
 
 namespace {
 

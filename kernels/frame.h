@@ -1,5 +1,5 @@
-// Network output to picture: planes (3, P) float32 in 0..1 -> out (P, 3) uint8, clamped, rounded half
-// to even; nan is 0.
+// Network output to picture: planes (3, P) float32 in 0..1 -> out (P, 3) uint8, clamped, rounded
+// half to even; nan is 0.
 #pragma once
 
 #include "portable.h"

@@ -45,8 +45,8 @@ constexpr int kCommonExponent = 58;
 SW_BODY bool is_ordinary(float weight) { return (weight > -16.0f) & (weight < 60.0f); }
 
 // exp(weight) without overflow or underflow. Other weights keep their own exponent: destinations
-// compare exponents before they add, which subtracts their own maximum, so that no weight is too far
-// from another to count where it lands alone.
+// compare exponents before they add, which subtracts their own maximum, so that no weight is too
+// far from another to count where it lands alone.
 SW_BODY Importance importance(float weight) {
   const float limit = 2097152.0f;  // 2^21, reference.WEIGHT_LIMIT: the exponent stays exact
   const float score = limited(weight, -limit, limit);

@@ -1,15 +1,12 @@
 // Host launchers of motion synthesis.
 #include "motion.h"
 
-#include "host.h"
+#include "launch_host.h"
 
 namespace {
 
 // Times made at once: two accumulators each must fit in the registers beside the spectrum.
 constexpr int kFramesAtOnce = lanes<Lanes> == 16 ? 8 : 4;
-
-// Output this large is not in a cache when it is read again: it bypasses them.
-constexpr Index kStreamBytes = 4 << 20;
 
 struct Destination {
   float* first;      // of this block, at the first time
@@ -87,6 +84,7 @@ void for_blocks(Index pixels, int threads, const Each& each) {
     for (Index block = chunk * step; block < smaller(blocks, (chunk + 1) * step); ++block) {
       each(block, smaller(kBlock, pixels - block * kBlock));
     }
+    finish_streams();
   });
 }
 
@@ -96,12 +94,11 @@ SW_EXPORT(motion)
 (const Half* spectrum, const float* basis, float* out, Index pixels, int frequencies, int frames,
  int threads) {
   const Index block_size = 4 * kBlock * static_cast<Index>(frequencies), frame_size = 2 * pixels;
-  const bool is_aligned =
-      reinterpret_cast<uintptr_t>(out) % sizeof(Lanes) == 0 && frame_size % lanes<Lanes> == 0;
-  const bool is_large = frames * frame_size * static_cast<Index>(sizeof(float)) > kStreamBytes;
+  const Index out_bytes = frames * frame_size * Index{sizeof(float)};
+  const bool is_streamed = can_stream(out, out_bytes) && frame_size % lanes<Lanes> == 0;
   for_blocks(pixels, threads, [&](Index block, Index count) {
     const Half* from = spectrum + block * block_size;
-    const Destination to{out + block * 2 * kBlock, frame_size, count, is_aligned && is_large};
+    const Destination to{out + block * 2 * kBlock, frame_size, count, is_streamed};
     int f = 0;
     for (; f + kFramesAtOnce <= frames; f += kFramesAtOnce) {
       motion_block<kFramesAtOnce>(from, basis, frequencies, to, f);

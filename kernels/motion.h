@@ -1,4 +1,5 @@
-// Motion synthesis: F_t = Re S_0 + 2 Re sum_k S_k exp(2 pi i k t / T), a product with a small matrix.
+// Motion synthesis: F_t = Re S_0 + 2 Re sum_k S_k exp(2 pi i k t / T), a product with a small
+// matrix.
 //
 //   spectrum  blocked float16 (ceil(P / 16), 4K, 16), or planar float32 (4K, P); px
 //   basis     (n, 2K) float32: cosine and sine terms of each time, factor 2 and anchor included
@@ -14,8 +15,8 @@ namespace {
 
 constexpr int kBlock = 16;
 
-// x and y displacement of the pixels in V at `kFrames` times. `rows` points at the first of 4K rows,
-// `stride` apart.
+// x and y displacement of the pixels in V at `kFrames` times. `rows` points at the first of 4K
+// rows, `stride` apart.
 template <class V, int kFrames, class Storage>
 SW_BODY void displace(const Storage* rows, Index stride, const float* basis, int frequencies,
                       V (&x)[kFrames], V (&y)[kFrames]) {

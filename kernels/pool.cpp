@@ -80,8 +80,8 @@ std::atomic<Pool*> shared_pool{nullptr};
 // Never destroyed: workers still wait on it while the process exits. A forked child has none of its
 // parent's threads, so it starts a pool of its own.
 Pool& pool() {
-  static const int registered =
-      pthread_atfork(nullptr, nullptr, [] { shared_pool.store(nullptr, std::memory_order_release); });
+  static const int registered = pthread_atfork(
+      nullptr, nullptr, [] { shared_pool.store(nullptr, std::memory_order_release); });
   (void)registered;
   Pool* current = shared_pool.load(std::memory_order_acquire);
   if (current == nullptr) {

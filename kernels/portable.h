@@ -54,7 +54,9 @@ SW_BODY float fused(float a, float b, float c) {
 #endif
 }
 
-SW_BODY float magnitude(float value) { return float_from_bits(bits_from_float(value) & 0x7fffffffu); }
+SW_BODY float magnitude(float value) {
+  return float_from_bits(bits_from_float(value) & 0x7fffffffu);
+}
 
 SW_BODY float square_root(float value) {
 #ifdef __CUDACC__

@@ -1,7 +1,7 @@
 // Host launcher of resizing: a strip of columns at a time, whose taps and combined rows stay in L1.
 #include "resize.h"
 
-#include "host.h"
+#include "launch_host.h"
 
 namespace {
 
@@ -15,8 +15,8 @@ struct Field {
 
 template <int kChannels>
 struct Strip {
-  int first, count;     // output columns
-  int source, sources;  // source columns, before clamping
+  int first, count;           // output columns
+  int source, sources;        // source columns, before clamping
   int offset[kStripColumns];  // first tap of each output column, in `combined`
   float weight[kStripColumns][4][kChannels];
 };
@@ -40,7 +40,8 @@ void fill_strip(Strip<kChannels>* strip, int first, int width, int width_out) {
 }
 
 template <int kChannels>
-void combine_rows(const Field& field, const Strip<kChannels>& strip, int y, int height_out, float* combined) {
+void combine_rows(const Field& field, const Strip<kChannels>& strip, int y, int height_out,
+                  float* combined) {
   const Taps taps = taps_at(y, field.height, height_out);
   const float* rows[4];
   for (int tap = 0; tap < 4; ++tap) {
@@ -63,7 +64,8 @@ void combine_rows(const Field& field, const Strip<kChannels>& strip, int y, int 
   }
 }
 
-// `weighted` for all channels of a column at once: taps 0 and 1 lie in one vector, 2 and 3 in another.
+// `weighted` for all channels of a column at once: taps 0 and 1 lie in one vector, 2 and 3 in
+// another.
 template <int kChannels>
 void combine_columns(const Strip<kChannels>& strip, const float* combined, const float* scale,
                      float* __restrict out) {

@@ -22,8 +22,8 @@ SW_BODY Taps taps_at(int position, int size, int size_out) {
   const Index denominator = 2 * static_cast<Index>(size_out);
   Index first = numerator / denominator;
   first -= first * denominator > numerator;
-  const float t = static_cast<float>(numerator - first * denominator) /
-                  static_cast<float>(denominator);
+  const float t =
+      static_cast<float>(numerator - first * denominator) / static_cast<float>(denominator);
   Taps taps;
   taps.first = static_cast<int>(first);
   taps.weight[0] = 0.5f * t * fused(2.0f - t, t, -1.0f);

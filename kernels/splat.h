@@ -17,8 +17,8 @@ namespace {
 template <class V, int kVectors, class In>
 struct Average {
   V sum[kVectors];
-  float total;     // both sums in units of 2^top
-  int top;         // largest exponent so far
+  float total;  // both sums in units of 2^top
+  int top;      // largest exponent so far
   int hits;
   const In* last;  // channels of the last hit
 

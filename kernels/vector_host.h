@@ -128,4 +128,11 @@ SW_BODY Lanes square_root(Lanes value) {
 
 #endif
 
+// Makes streamed values visible to other threads before anything stored later.
+inline void finish_streams() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
+
 }  // namespace
