@@ -1,4 +1,4 @@
-"""Photo and noise -> latents of a spectral volume: deterministic DDIM in a few steps.
+"""Photo and noise -> latents of a spectral volume: deterministic sampling in a few steps.
 
 The sampler does not know what the model is: it calls `predict(latents, timestep)`.
 """
@@ -30,31 +30,58 @@ class Schedule:
         return np.cumprod(1 - betas)
 
     def timesteps(self, steps: int) -> npt.NDArray[np.int64]:
-        """Evenly spaced from the noisiest step down: (steps,)."""
+        """From the noisiest down, evenly spaced in the angle whose cosine is sqrt(a_t): (steps,)."""
         if not 1 <= steps <= self.train_steps:
             raise ValueError(f"steps must be 1..{self.train_steps}, got {steps}")
-        return np.round(np.linspace(self.train_steps, 0, steps, endpoint=False)).astype(np.int64) - 1
+        angle = np.arccos(np.sqrt(self.signal()))
+        wanted = np.linspace(angle[-1], max(angle[-1] / steps, angle[0]), steps)
+        nearest = np.abs(angle - wanted[:, None]).argmin(1)
+        # where the schedule is coarser than the steps: no timestep twice, and enough left for the rest
+        order = np.arange(steps)
+        return np.maximum(np.minimum.accumulate(nearest + order) - order, steps - 1 - order)
 
 
-def ddim_coefficients(schedule: Schedule, steps: int) -> list[tuple[int, float, float]]:
-    """The whole sampler as numbers: for each step (t, a, b) with x <- a x + b v (eta = 0)."""
+@dataclass(frozen=True)
+class Step:
+    """One step: x_0 = cos x - sin v, extrapolated: x_0 + reach (x_0 - last x_0); then x <- keep x + pull x_0."""
+
+    timestep: int
+    cos: float
+    sin: float
+    reach: float
+    keep: float
+    pull: float
+
+
+def sampler_steps(schedule: Schedule, steps: int) -> list[Step]:
+    """The whole sampler as numbers: DDIM (eta = 0) of second order.
+
+    DDIM holds the predicted x_0 fixed over a step. In few steps that calms what is uncertain, which
+    here is all motion: of unit variance 4 steps keep 0.53. Extrapolating x_0, linear in the angle,
+    to the middle of the step (two-step Adams-Bashforth) keeps 0.95 at no cost; see
+    docs/decisions/0006. With reach = 0 it is DDIM.
+    """
     signal, times = schedule.signal(), schedule.timesteps(steps)
+    angles = [*np.arccos(np.sqrt(signal[times])), 0.0]
     plan = []
-    for t, t_next in zip(times, [*times[1:], -1], strict=True):
-        cos, sin = signal[t] ** 0.5, (1 - signal[t]) ** 0.5
-        end = signal[t_next] if t_next >= 0 else 1.0
-        cos_next, sin_next = end**0.5, (1 - end) ** 0.5
-        # x_0 = cos x - sin v,  eps = sin x + cos v,  x_next = cos' x_0 + sin' eps
-        plan.append((int(t), cos_next * cos + sin_next * sin, sin_next * cos - cos_next * sin))
+    for i, t in enumerate(times):
+        now, then = angles[i], angles[i + 1]
+        reach = (now - then) / 2 / (angles[i - 1] - now) if i else 0.0
+        keep = np.sin(then) / np.sin(now)
+        plan.append(Step(int(t), np.cos(now), np.sin(now), reach, keep, np.cos(then) - keep * np.cos(now)))
     return plan
 
 
 def sample(predict: Callable[[Float, int], Float], latents: Float, schedule: Schedule, steps: int) -> Float:
     """Denoise `latents` (unit normal on entry) in place and return them."""
-    for t, a, b in ddim_coefficients(schedule, steps):
-        velocity = predict(latents, t)
-        latents *= np.float32(a)
-        latents += np.float32(b) * velocity
+    last = None
+    for step in sampler_steps(schedule, steps):
+        velocity = predict(latents, step.timestep)
+        x_0 = np.float32(step.cos) * latents - np.float32(step.sin) * velocity
+        ahead = x_0 if last is None else x_0 + np.float32(step.reach) * (x_0 - last)
+        latents *= np.float32(step.keep)
+        latents += np.float32(step.pull) * ahead
+        last = x_0
     return latents
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stillwave.runtime.sampler import Schedule, ddim_coefficients, initial_noise, sample
+from stillwave.runtime.sampler import Schedule, initial_noise, sample, sampler_steps
 
 SCHEDULE = Schedule()
 
@@ -13,7 +13,7 @@ def test_schedule_is_squared_linear() -> None:
     np.testing.assert_allclose(SCHEDULE.signal(), np.cumprod(1 - betas))
 
 
-@pytest.mark.parametrize("steps", [1, 4, 50, 1000])
+@pytest.mark.parametrize("steps", [1, 4, 50, 250, 1000])
 def test_timesteps_start_at_the_noisiest(steps: int) -> None:
     times = SCHEDULE.timesteps(steps)
     assert times[0] == 999
@@ -41,11 +41,33 @@ def test_exact_velocity_of_one_sample_returns_it(steps: int) -> None:
     np.testing.assert_allclose(sample(velocity, initial_noise(1, (2, 3)), SCHEDULE, steps), target, atol=1e-3)
 
 
-def test_gaussian_data_keeps_its_spread() -> None:
-    """For unit normal data the velocity is zero in expectation and DDIM must keep unit variance."""
-    plan = ddim_coefficients(SCHEDULE, 50)
-    gain = np.prod([a for _, a, _ in plan])
-    assert 0.9 < gain < 1.0
+def kept_spread(steps: int, spread: float) -> float:
+    """Standard deviation that samples of normal data keep, whose best velocity is known, over the data's."""
+    signal, variance = SCHEDULE.signal(), spread**2
+
+    def velocity(x: np.ndarray, t: int) -> np.ndarray:
+        a = signal[t]
+        x_0 = a**0.5 * variance / (a * variance + 1 - a) * x
+        return ((a**0.5 * x - x_0) / (1 - a) ** 0.5).astype(np.float32)
+
+    return float(sample(velocity, np.ones(1, np.float32), SCHEDULE, steps)[0]) / spread
+
+
+@pytest.mark.parametrize("spread", [0.6, 1.0, 1.5])
+def test_four_steps_keep_the_spread_of_normal_data(spread: float) -> None:
+    assert 0.9 < kept_spread(4, spread) < 1.05
+    assert 0.98 < kept_spread(50, spread) < 1.02
+
+
+def test_reach_zero_is_ddim() -> None:
+    """The first step has no past: it is DDIM's x' = cos' x_0 + sin' eps."""
+    first = sampler_steps(SCHEDULE, 4)[0]
+    a, b = (SCHEDULE.signal()[t] for t in SCHEDULE.timesteps(4)[:2])
+    x, v = 0.3, -0.8
+    x_0, noise = a**0.5 * x - (1 - a) ** 0.5 * v, (1 - a) ** 0.5 * x + a**0.5 * v
+    ours = first.keep * x + first.pull * (first.cos * x - first.sin * v)
+    assert first.reach == 0
+    assert ours == pytest.approx(b**0.5 * x_0 + (1 - b) ** 0.5 * noise)
 
 
 def test_noise_depends_on_the_seed_alone() -> None:
