@@ -41,7 +41,7 @@ struct Importance {
 };
 
 // Ordinary weights share this exponent, and then shares can be added as they are.
-constexpr int kCommonExponent = 58;
+constexpr int kCommonExponent = 40;
 SW_BODY bool is_ordinary(float weight) { return (weight > -16.0f) & (weight < 60.0f); }
 
 // exp(weight) without overflow or underflow. Other weights keep their own exponent: destinations
@@ -88,10 +88,12 @@ SW_BODY int cell_of(const CellIndex& index, int y, int x, float dx, float dy) {
 // What the source at (y, x) gives to its four corners; only meaningful if it lands in a cell.
 SW_BODY Share share_of(int y, int x, float dx, float dy, float weight) {
   const float to_x = static_cast<float>(x) + dx, to_y = static_cast<float>(y) + dy;
-  const float right = to_x - floor_of(to_x), below = to_y - floor_of(to_y);
+  // Multiples of 2^-24 whose sum is 1: none is so small that a product with it vanishes.
+  const float left = 1.0f - (to_x - floor_of(to_x)), right = 1.0f - left;
+  const float above = 1.0f - (to_y - floor_of(to_y)), below = 1.0f - above;
   const float scale = importance(weight).scale;
-  const float lower = below * scale, upper = (1.0f - below) * scale;
-  return Share{{{(1.0f - right) * upper, right * upper}, {(1.0f - right) * lower, right * lower}}};
+  const float upper = above * scale, lower = below * scale;
+  return Share{{{left * upper, right * upper}, {left * lower, right * lower}}};
 }
 
 }  // namespace

@@ -13,9 +13,7 @@ from stillwave.kernels.reference import LANES
 HALF_MAX = 65504.0
 
 
-def motion_at(
-    spectrum: Array, t: float, num_frames: int, out: Float | None = None, *, threads: int = 0
-) -> Float:
+def motion_at(spectrum: Array, t: float, num_frames: int, out: Float | None = None, *, threads: int = 0) -> Float:
     """Displacement of every pixel at time `t`, not anchored.
 
     spectrum  (K, 4, H, W) float32 or float16, px; forward-normalised; row k is k cycles per loop
@@ -53,9 +51,7 @@ class BlockedSpectrum:
         finite("spectrum", spectrum)
         largest = float(max(spectrum.max(initial=0), -spectrum.min(initial=0)))
         if largest > HALF_MAX:
-            raise ValueError(
-                f"spectrum must lie within +-{HALF_MAX:.0f} px, got {largest:g}; scale it down"
-            )
+            raise ValueError(f"spectrum must lie within +-{HALF_MAX:.0f} px, got {largest:g}; scale it down")
         self.num_frequencies, _, self.height, self.width = spectrum.shape
         self.nbytes = self.bytes_for(self.num_frequencies, self.height, self.width)
         memory = np.empty(self.nbytes, np.uint8) if buffer is None else buffer
@@ -64,7 +60,8 @@ class BlockedSpectrum:
                 f"buffer must be flat uint8 of at least {self.nbytes} bytes, got {memory.dtype} "
                 f"{memory.shape}; size it with BlockedSpectrum.bytes_for"
             )
-        self.blocks = memory[: self.nbytes].view(np.float16).reshape(-1, *self._block_shape())
+        shape = -(-self.height * self.width // LANES), 4 * self.num_frequencies, LANES
+        self.blocks = memory[: self.nbytes].view(np.float16).reshape(shape)
         reference.block(spectrum, self.blocks)
 
     @staticmethod
@@ -122,16 +119,11 @@ class BlockedSpectrum:
         _library.check(status)
         return out
 
-    def _block_shape(self) -> tuple[int, int]:
-        return 4 * self.num_frequencies, LANES
-
     def _volume(self) -> Array:
         return reference.unblock(self.blocks, self.height, self.width)
 
 
-def _basis(
-    times: Array | list[float] | range, num_frames: int, num_frequencies: int, anchor: bool
-) -> Float:
+def _basis(times: Array | list[float] | range, num_frames: int, num_frequencies: int, anchor: bool) -> Float:
     if num_frames < 1:
         raise ValueError(f"num_frames must be at least 1, got {num_frames}")
     if not all(math.isfinite(t) for t in times):

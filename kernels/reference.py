@@ -17,9 +17,7 @@ WEIGHT_LIMIT = 2.0**21
 LANES = 16
 
 
-def coefficients(
-    times: Array | float, num_frames: int, num_frequencies: int, anchor: bool
-) -> Float:
+def coefficients(times: Array | float, num_frames: int, num_frequencies: int, anchor: bool) -> Float:
     """The inverse DFT as a matrix: its row n times (Re S_0, Im S_0, Re S_1, ...) is time n.
 
     times    (n,), frames; `anchor` subtracts the displacement at time 0
@@ -32,7 +30,7 @@ def coefficients(
     basis = np.stack([one_sided * np.cos(phase), -one_sided * np.sin(phase)], axis=-1)
     if anchor:
         basis[..., 0] -= one_sided
-    return basis.reshape(len(phase), -1).astype(np.float32)
+    return basis.reshape(len(phase), 2 * num_frequencies).astype(np.float32)
 
 
 def motion_at(spectrum: Array, basis: Float) -> Float:
@@ -43,7 +41,7 @@ def motion_at(spectrum: Array, basis: Float) -> Float:
     """
     num_frequencies, _, height, width = spectrum.shape
     components = spectrum.reshape(num_frequencies, 2, 2, height, width).astype(np.float64)
-    frames = np.einsum("nkc,kxchw->nxhw", basis.reshape(-1, num_frequencies, 2), components)
+    frames = np.einsum("nkc,kxchw->nxhw", basis.reshape(len(basis), num_frequencies, 2), components)
     return frames.astype(np.float32)
 
 
@@ -59,7 +57,7 @@ def mean_magnitude(spectrum: Array, basis: Float) -> Float:
 
 def block(spectrum: Array, out: Array) -> None:
     """Copy (K, 4, H, W) into the blocked layout (ceil(P / 16), 4K, 16); missing pixels are 0."""
-    rows = spectrum.reshape(-1, spectrum.shape[2] * spectrum.shape[3])
+    rows = spectrum.reshape(out.shape[1], spectrum.shape[2] * spectrum.shape[3])
     whole, rest = divmod(rows.shape[1], LANES)
     out[:whole] = rows[:, : whole * LANES].reshape(len(rows), whole, LANES).transpose(1, 0, 2)
     if rest:
@@ -69,13 +67,12 @@ def block(spectrum: Array, out: Array) -> None:
 
 def unblock(blocked: Array, height: int, width: int) -> Array:
     """The (K, 4, H, W) volume that `block` stored."""
-    rows = blocked.transpose(1, 0, 2).reshape(blocked.shape[1], -1)
-    return rows[:, : height * width].reshape(-1, 4, height, width)
+    blocks, num_rows, _ = blocked.shape
+    rows = blocked.transpose(1, 0, 2).reshape(num_rows, blocks * LANES)
+    return rows[:, : height * width].reshape(num_rows // 4, 4, height, width)
 
 
-def splat(
-    features: Array, motion: Float, weight: Float, rows: tuple[int, int], dtype: DTypeLike
-) -> Array:
+def splat(features: Array, motion: Float, weight: Float, rows: tuple[int, int], dtype: DTypeLike) -> Array:
     """Softmax splatting (Niklaus and Liu 2020, eq. 8), normalised, 0 where nothing lands.
 
     features (H, W, C), motion (H, W, 2) px, weight (H, W); returns rows r0..r1: (r1 - r0, W, C)
@@ -92,17 +89,15 @@ def splat(
     flat = features.reshape(-1, channels)
     for channel in range(channels):
         values = flat[source, channel] * importance
-        np.divide(
-            np.bincount(cell, values, height * width), total, out=out[:, channel], where=total > 0
-        )
+        np.divide(np.bincount(cell, values, height * width), total, out=out[:, channel], where=total > 0)
     return out.reshape(height, width, channels)[slice(*rows)].astype(dtype)
 
 
 def _landings(motion: Float) -> tuple[Array, Array, Array]:
     """(destination pixel, source pixel, bilinear weight) of everything that lands in the picture.
 
-    Positions and their bilinear factors are float32, as in the kernels: what is nearer than one
-    rounding step to a pixel is on it.
+    Positions and their bilinear factors are float32, as in the kernels. Factors are multiples of
+    2^-24: what is nearer than that to a pixel is on it.
     """
     height, width = motion.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -110,13 +105,12 @@ def _landings(motion: Float) -> tuple[Array, Array, Array]:
     near = (target_x > -1) & (target_x < width) & (target_y > -1) & (target_y < height)
     source = np.flatnonzero(near)
     target_x, target_y = target_x[near], target_y[near]
+    left, top = np.floor(target_x), np.floor(target_y)
+    on_left, on_top = 1 - (target_x - left), 1 - (target_y - top)
     cells, sources, weights = [], [], []
-    for dy in (0, 1):
-        for dx in (0, 1):
-            column, row = np.floor(target_x) + dx, np.floor(target_y) + dy
-            bilinear = (1 - np.abs(target_x - column)).astype(np.float64) * (
-                1 - np.abs(target_y - row)
-            )
+    for row, share_y in ((top, on_top), (top + 1, 1 - on_top)):
+        for column, share_x in ((left, on_left), (left + 1, 1 - on_left)):
+            bilinear = share_x.astype(np.float64) * share_y
             lands = (bilinear > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
             cells.append((row[lands] * np.float64(width) + column[lands]).astype(np.int64))
             sources.append(source[lands])

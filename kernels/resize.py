@@ -43,9 +43,7 @@ def _resize(name: str, field: Float, out: Float, scale: tuple[float, ...], threa
     kernels = _library.kernels()
     if kernels is None:
         channels = len(scale)
-        reference.resize(
-            field.reshape(*field.shape[:2], channels), out.reshape(*out.shape[:2], channels), scale
-        )
+        reference.resize(field.reshape(*field.shape[:2], channels), out.reshape(*out.shape[:2], channels), scale)
         return out
     status = kernels.resize(
         *(field.ctypes.data, out.ctypes.data, *field.shape[:2], *out.shape[:2]),

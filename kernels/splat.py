@@ -36,6 +36,9 @@ def splat(
     out = writable("out", out, (last - first, width, channels), *dtypes)
     separate("out", out, features=features, motion=motion, weight=weight)
     threads = _library.thread_count(threads)
+    if workspace is not None:
+        _check_workspace(workspace, height, width)
+        separate("workspace", workspace, features=features, motion=motion, weight=weight, out=out)
     if features.size == 0 or out.size == 0:
         return out
     kernels = _library.kernels()
@@ -43,8 +46,8 @@ def splat(
         _refuse_non_finite(motion, weight)
         out[...] = reference.splat(features, motion, weight, (first, last), out.dtype)
         return out
-    workspace = _check_workspace(workspace, height, width)
-    separate("workspace", workspace, features=features, motion=motion, weight=weight, out=out)
+    if workspace is None:
+        workspace = np.empty(splat_workspace_bytes(height, width), np.uint8)
     status = kernels.splat(
         *(features.ctypes.data, features.dtype == np.float16, motion.ctypes.data),
         *(weight.ctypes.data, out.ctypes.data, out.dtype == np.float16, workspace.ctypes.data),
@@ -74,10 +77,8 @@ def _check_rows(rows: tuple[int, int] | None, height: int) -> tuple[int, int]:
     return first, last
 
 
-def _check_workspace(workspace: Array | None, height: int, width: int) -> Array:
+def _check_workspace(workspace: Array, height: int, width: int) -> None:
     need = splat_workspace_bytes(height, width)
-    if workspace is None:
-        return np.empty(need, np.uint8)
     if workspace.dtype != np.uint8 or workspace.ndim != 1 or not workspace.flags.c_contiguous:
         raise TypeError(
             f"workspace must be a flat, contiguous uint8 array, got {workspace.dtype} "
@@ -88,7 +89,6 @@ def _check_workspace(workspace: Array | None, height: int, width: int) -> Array:
             f"workspace must hold {need} bytes, got {workspace.size}; "
             f"size it with splat_workspace_bytes({height}, {width})"
         )
-    return workspace
 
 
 def _refuse_non_finite(motion: Float, weight: Float) -> None:

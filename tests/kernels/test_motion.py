@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillwave.kernels import BlockedSpectrum, motion_at, reference
+
+examples = settings(max_examples=25, deadline=None)
+
+# 2K terms of order 1 in float32, K = 16.
+ATOL_SUM = 3e-5
+# Each of 2K coefficients of order 1 is off by half a float16 step, 2^-11, at most, times 2.
+ATOL_HALF = 32 * 2.0**-10
+
+sizes = st.tuples(st.integers(1, 16), st.just(4), st.integers(1, 20), st.integers(1, 40))
+
+
+def volume(size, seed=0, dtype=np.float32):
+    return np.random.default_rng(seed).uniform(-1, 1, size).astype(dtype)
+
+
+def test_conventions_are_those_of_rfft(isa):
+    num_frames, size = 30, (6, 4, 5, 7)
+    rng = np.random.default_rng(1)
+    bands = np.zeros((num_frames // 2 + 1, 2, 5, 7), complex)
+    bands[:6] = rng.standard_normal((6, 2, 5, 7)) + 1j * rng.standard_normal((6, 2, 5, 7))
+    bands[0].imag = 0
+    frames = np.fft.irfft(bands * num_frames, num_frames, axis=0)
+    spectrum = np.stack([bands.real, bands.imag], axis=2)[:6].reshape(size).astype(np.float32)
+    for t in (0, 1, 17, 29):
+        np.testing.assert_allclose(motion_at(spectrum, t, num_frames), frames[t], rtol=0, atol=ATOL_SUM)
+
+
+@examples
+@given(sizes, st.floats(-400, 400), st.sampled_from([np.float32, np.float16]))
+def test_motion_at_agrees_with_the_reference(isa, size, t, dtype):
+    spectrum = volume(size, dtype=dtype)
+    basis = reference.coefficients(t, 150, size[0], anchor=False)
+    want = reference.motion_at(spectrum, basis)[0]
+    np.testing.assert_allclose(motion_at(spectrum, t, 150), want, rtol=0, atol=ATOL_SUM)
+
+
+@examples
+@given(sizes, st.lists(st.floats(0, 150), min_size=1, max_size=11), st.booleans())
+def test_blocked_motion_agrees_with_the_reference(isa, size, times, anchor):
+    spectrum = volume(size)
+    blocked = BlockedSpectrum(spectrum)
+    got = blocked.motion(times, 150, anchor=anchor)
+    basis = reference.coefficients(times, 150, size[0], anchor)
+    halves = reference.motion_at(spectrum.astype(np.float16), basis).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(got, halves, rtol=0, atol=2 * ATOL_SUM)
+    exact = reference.motion_at(spectrum, basis).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(got, exact, rtol=0, atol=2 * ATOL_HALF)
+
+
+@examples
+@given(sizes, st.integers(1, 20))
+def test_weight_is_the_mean_length_over_the_loop(isa, size, num_frames):
+    blocked = BlockedSpectrum(volume(size))
+    frames = blocked.motion(np.arange(num_frames), num_frames)
+    want = np.linalg.norm(frames.astype(np.float64), axis=-1).mean(axis=0)
+    np.testing.assert_allclose(blocked.weight(num_frames), want, rtol=0, atol=ATOL_SUM)
+
+
+def test_anchored_loop_starts_and_ends_at_rest(isa):
+    blocked = BlockedSpectrum(volume((16, 4, 9, 11)))
+    assert not blocked.motion([0.0, 150.0, -150.0], 150).any()
+    assert blocked.motion([1.0], 150).any()
+
+
+def test_block_and_unblock_are_inverse():
+    spectrum = volume((3, 4, 7, 9), dtype=np.float16)
+    blocks = np.full((4, 12, 16), np.nan, np.float16)
+    reference.block(spectrum, blocks)
+    np.testing.assert_array_equal(reference.unblock(blocks, 7, 9), spectrum)
+    assert not blocks[-1, :, 15:].any()
+
+
+def test_same_bits_at_any_thread_count_and_batch(isa):
+    blocked = BlockedSpectrum(volume((16, 4, 110, 97)))
+    times = np.linspace(0, 150, 13)
+    once = blocked.motion(times, 150, threads=1)
+    weight = blocked.weight(30, threads=1)
+    planes = motion_at(volume((16, 4, 110, 97)), 7.5, 150, threads=1)
+    for threads in (1, 2, 4):
+        np.testing.assert_array_equal(blocked.motion(times, 150, threads=threads), once)
+        np.testing.assert_array_equal(blocked.weight(30, threads=threads), weight)
+        again = motion_at(volume((16, 4, 110, 97)), 7.5, 150, threads=threads)
+        np.testing.assert_array_equal(again, planes)
+    for i, t in enumerate(times):
+        np.testing.assert_array_equal(blocked.motion([t], 150)[0], once[i])
+
+
+def test_large_batches_are_streamed_with_the_same_bits(isa):
+    blocked = BlockedSpectrum(volume((2, 4, 128, 160)))
+    shape = (30, 128, 160, 2)
+    memory = np.empty(np.prod(shape) * 4 + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    out = memory[start : start + memory.size - 64].view(np.float32).reshape(shape)
+    times = np.arange(30.0)
+    blocked.motion(times, 30, out)
+    for t in (0, 13, 29):
+        np.testing.assert_array_equal(out[t], blocked.motion([times[t]], 30)[0])
+
+
+def test_buffer_holds_the_copy(isa):
+    spectrum = volume((4, 4, 10, 13))
+    need = BlockedSpectrum.bytes_for(4, 10, 13)
+    buffer = np.zeros(need + 7, np.uint8)
+    placed = BlockedSpectrum(spectrum, buffer)
+    assert placed.nbytes == need
+    assert np.shares_memory(placed.blocks, buffer)
+    out = np.empty((2, 10, 13, 2), np.float32)
+    assert placed.motion([1, 2], 30, out) is out
+    np.testing.assert_array_equal(out, BlockedSpectrum(spectrum).motion([1, 2], 30))
+    with pytest.raises(ValueError, match=rf"at least {need} bytes, got uint8 \({need - 1},\)"):
+        BlockedSpectrum(spectrum, np.zeros(need - 1, np.uint8))
+
+
+@pytest.mark.parametrize("size", [(0, 4, 3, 5), (3, 4, 0, 5), (3, 4, 5, 0)])
+def test_empty_sizes(isa, size):
+    spectrum = volume(size)
+    assert not motion_at(spectrum, 1, 30).any()
+    assert not BlockedSpectrum(spectrum).motion([1], 30).any()
+    assert not BlockedSpectrum(spectrum).weight(30).any()
+
+
+def test_refusals(isa):
+    spectrum = volume((4, 4, 6, 8))
+    blocked = BlockedSpectrum(spectrum)
+    with pytest.raises(ValueError, match=r"times must be finite frame numbers, got \[1.0, nan\]"):
+        blocked.motion([1.0, np.nan], 30)
+    with pytest.raises(ValueError, match=r"times must be finite frame numbers"):
+        motion_at(spectrum, np.inf, 30)
+    with pytest.raises(ValueError, match=r"num_frames must be at least 1, got 0"):
+        blocked.weight(0)
+    with pytest.raises(ValueError, match=r"out must have shape \(1, 6, 8, 2\)"):
+        blocked.motion([1.0], 30, np.empty((6, 8, 2), np.float32))
+    with pytest.raises(ValueError, match=r"spectrum must have shape \(any, 4, any, any\)"):
+        BlockedSpectrum(spectrum[:, :3])
+    with pytest.raises(ValueError, match=r"must lie within \+-65504 px, got 1e\+06; scale it down"):
+        BlockedSpectrum(spectrum * 0 + 1e6)
+    spectrum[2, 1, 3, 4] = np.nan
+    with pytest.raises(ValueError, match=r"spectrum must be finite, got nan at \[2, 1, 3, 4\]"):
+        BlockedSpectrum(spectrum)
