@@ -52,7 +52,8 @@ def mean_magnitude(spectrum: Array, basis: Float) -> Float:
     for row in basis:
         x, y = motion_at(spectrum, row[None])[0].astype(np.float64)
         total += np.sqrt(x * x + y * y)
-    return (total / len(basis)).astype(np.float32)
+    mean: Float = (total / len(basis)).astype(np.float32)
+    return mean
 
 
 def block(spectrum: Array, out: Array) -> None:
