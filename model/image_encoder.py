@@ -4,6 +4,7 @@ A pretrained trunk and a top-down neck give the denoiser its condition and the d
 neck also predicts the motion amplitude, supervised directly: that prediction is part of both.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
@@ -23,11 +24,12 @@ def trunk_from_name(name: str) -> tuple[nn.Module, tuple[int, ...]]:
 
 
 class ImageEncoder(nn.Module):
-    """Photo at twice the grid, 0..1 -> condition at latent size and guide at grid size.
+    """Photo at twice the grid, 0..1 -> condition at latent size, guide at grid size, expected amplitude.
 
     photo      (B, 3, 2 Hg, 2 Wg)
-    condition  (B, Cc, Hg / 8, Wg / 8)   features, motion per frequency, chance of each amplitude step
+    condition  (B, Cc, Hg / 8, Wg / 8)    features, motion per frequency, chance of each amplitude step
     guide      (B, Cg, Hg, Wg)
+    amplitude  (B, K-1, Hg / 8, Wg / 8)   RMS of |S_k| in a cell, px on a grid of long side 256
     """
 
     def __init__(self, preset: Preset):
@@ -44,11 +46,28 @@ class ImageEncoder(nn.Module):
         self.dropout = nn.Dropout2d(0.2)
         # the grid is half the photo, a latent cell is `latent_stride` grid cells
         self.condition_scale = 8 // preset.latent_stride
+        self.register_buffer("scales", torch.ones(preset.num_slices), persistent=False)
+        self.register_buffer("loudness", torch.ones(()), persistent=False)
         self.condition_channels = preset.condition_features + preset.num_slices + len(AMPLITUDE_STEPS)
 
-    def forward(self, photo: Tensor) -> tuple[Tensor, Tensor]:
-        condition, guide, _, _ = self.maps(photo)
-        return condition, guide
+    def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        condition, guide, bands, _ = self.maps(photo)
+        chance = condition[:, -len(AMPLITUDE_STEPS) :]
+        return condition, guide, self.amplitude(bands, chance)
+
+    def set_amplitude(self, scales: np.ndarray, loudness: float) -> None:
+        """What the expected amplitude is measured with, see model/train/loudness.py."""
+        self.scales.copy_(torch.from_numpy(scales[1:]))
+        self.loudness.fill_(loudness)
+
+    def amplitude(self, bands: Tensor, chance: Tensor) -> Tensor:
+        """How much comes from the steps' expectation, at which frequency from the bands."""
+        steps = torch.tensor((0.0, *AMPLITUDE_STEPS), device=bands.device)
+        total = (chance * steps.diff()[:, None, None]).sum(1, keepdim=True)
+        power = ((bands.exp() - 0.1).clamp_min(1e-3) * self.scales[:, None, None]) ** 2
+        power = functional.avg_pool2d(power, 3, 1, 1, count_include_pad=False)
+        # the amplitude is sqrt(2 sum_k |S_k|^2)
+        return self.loudness * total * (0.5 * power / power.sum(1, keepdim=True)).sqrt()
 
     def maps(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Condition and guide, and the predictions they contain, for supervision: log amplitude

@@ -68,9 +68,9 @@ class Animator:
         """The photo's spectral volume (K, 4, h, w), px of a grid of its own shape, long side 256."""
         height, width = pixels.shape[:2]
         grid = spectrum.network_grid(width, height, self.manifest.grid_multiple)
-        condition, guide = self._encode(pixels, grid)
+        condition, guide, amplitude = self._encode(pixels, grid)
         latents = self._sample(condition, seed, steps or self.manifest.schedule.steps)
-        volume = self._decode(latents, guide)
+        volume = spectrum.calibrate(self._decode(latents, guide), amplitude[0])
         grid_width, grid_height = spectrum.motion_grid(width, height)
         return spectrum.resize_volume(volume, grid_height, grid_width)
 
@@ -78,17 +78,17 @@ class Animator:
         """The memory of a scene of this size: every array, its place and when it lives."""
         return self._layout(size, spectrum.motion_grid(*size)).plan()
 
-    def _encode(self, pixels: Pixels, grid: Size) -> tuple[Float, Float]:
-        """Condition (1, Cc, h, w) and guide (1, Cg, Hg, Wg)."""
+    def _encode(self, pixels: Pixels, grid: Size) -> list[Float]:
+        """Condition (1, Cc, h, w), guide (1, Cg, Hg, Wg) and expected amplitude (1, K-1, h, w)."""
         photo = resize(pixels, (2 * grid[0], 2 * grid[1]))
         planes = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         with self._engine("image_encoder") as encoder:
             multiple = self.manifest.grid_multiple
             cells = {"h": grid[1] // multiple, "w": grid[0] // multiple}
-            condition, guide = (np.empty(shape_at(spec.shape, cells), np.float32) for spec in encoder.outputs)
-            encoder.bind(photo=planes, condition=condition, guide=guide)
+            outputs = {spec.name: np.empty(shape_at(spec.shape, cells), np.float32) for spec in encoder.outputs}
+            encoder.bind(photo=planes, **outputs)
             encoder.run()
-        return condition, guide
+        return [outputs[name] for name in ("condition", "guide", "amplitude")]
 
     def _sample(self, condition: Float, seed: int, steps: int) -> Float:
         """Latents (K-1, 4, h, w)."""

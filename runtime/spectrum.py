@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 Float = npt.NDArray[np.float32]
 
+QUIET_PX = 1e-3  # motion below this is nothing, and is not amplified
+MAX_GAIN = 16.0
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
 
 
@@ -65,6 +67,28 @@ def volume_from_coefficients(coefficients: Float, scales: Float) -> Float:
     S = np.empty((len(coefficients) + 1, *coefficients.shape[1:]), np.float32)
     np.multiply(coefficients, np.abs(coefficients), out=S[1:])
     S[1:] *= (scales[1:] * grid_scale)[:, None, None, None].astype(np.float32)
+    return anchor(S)
+
+
+def calibrate(S: Float, amplitude: Float) -> Float:
+    """Scale a sampled volume, in place, to the amplitude the image encoder expects of each place.
+
+    What is uncertain comes out of few sampling steps too calm and unevenly so; the expected
+    amplitude is a plain regression and is not. Phases and directions stay as sampled. Returns S.
+
+    S          (K, 4, H, W) float32, px, anchored again
+    amplitude  (K-1, h, w)  float32, RMS of |S_k|, px on a grid of long side REFERENCE_SIDE;
+                            h and w divide H and W
+    """
+    (H, W), (h, w) = S.shape[2:], amplitude.shape[1:]
+    power = (S[1:] ** 2).sum(1).reshape(-1, h, H // h, w, W // w).mean((2, 4))
+    padded = np.pad(power, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    nearby = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2)).mean((3, 4))
+    expected = amplitude * np.float32(max(H, W) / REFERENCE_SIDE)
+    gain = np.sqrt((expected**2 + QUIET_PX**2) / (nearby + QUIET_PX**2)).clip(1 / MAX_GAIN, MAX_GAIN)
+    down, across = interpolation_matrix(h, H), interpolation_matrix(w, W)
+    for slice_, slice_gain in zip(S[1:], gain.astype(np.float32), strict=True):
+        slice_ *= down @ slice_gain @ across.T
     return anchor(S)
 
 

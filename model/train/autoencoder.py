@@ -67,7 +67,7 @@ def main() -> None:
         photos, slices = pool.slices(args.batch, per_photo=2)
         x, y = (int(torch.randint(0, (n - CROP) // 32 + 1, ())) * 32 for n in (slices.shape[4], slices.shape[3]))
         with torch.no_grad():
-            _, guide = image_encoder(photos[:, :, 2 * y : 2 * (y + CROP), 2 * x : 2 * (x + CROP)])
+            _, guide, _ = image_encoder(photos[:, :, 2 * y : 2 * (y + CROP), 2 * x : 2 * (x + CROP)])
         target = slices[:, :, :, y : y + CROP, x : x + CROP].flatten(0, 1).to(memory_format=torch.channels_last)
         predicted, mean, log_variance = autoencoder(target, guide.repeat_interleave(2, 0))
         reconstruction = functional.l1_loss(predicted, target)

@@ -47,7 +47,7 @@ def main() -> None:
             continue
         photo, volume = next(samples(clips, index, 1, args.clip_share))
         with torch.no_grad():
-            condition, _ = image_encoder(torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255)
+            condition, _, _ = image_encoder(torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255)
             mean, _ = slice_encoder(torch.from_numpy(spectrum.coefficients_from_volume(volume, scales)))
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, latents=mean.numpy().astype(np.float16), condition=condition[0].numpy().astype(np.float16))

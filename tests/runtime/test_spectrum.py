@@ -102,3 +102,20 @@ def test_network_grid_is_allowed_and_close(width: int, height: int) -> None:
 @pytest.mark.parametrize(("photo", "grid"), [((512, 288), (256, 144)), ((288, 512), (144, 256)), ((1000, 1000), (256, 256))])
 def test_motion_grid_has_the_photos_shape(photo: tuple[int, int], grid: tuple[int, int]) -> None:
     assert spectrum.motion_grid(*photo) == grid
+
+
+def test_calibration_gives_the_expected_amplitude_and_keeps_phases() -> None:
+    rng = np.random.default_rng(0)
+    S = spectrum.anchor(rng.normal(0, 0.1, (3, 4, 128, 256)).astype(np.float32))
+    before = S.copy()
+    amplitude = np.full((2, 16, 32), 0.5, np.float32)
+    spectrum.calibrate(S, amplitude)
+    np.testing.assert_allclose(np.sqrt((S[1:] ** 2).sum(1).mean((1, 2))), 0.5, rtol=0.02)
+    np.testing.assert_array_equal(np.sign(S[1:]), np.sign(before[1:]))
+    np.testing.assert_allclose(S[0, 0] + 2 * S[1:, 0].sum(0), 0, atol=1e-4)
+
+
+def test_calibration_does_not_amplify_nothing() -> None:
+    S = np.full((2, 4, 16, 256), 1e-6, np.float32)
+    spectrum.calibrate(S, np.zeros((1, 2, 32), np.float32))
+    assert np.abs(S).max() < 1e-5
