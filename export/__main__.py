@@ -1,4 +1,4 @@
-"""`python -m stillwave.export RUN -o bundles/edge`: trained networks to a bundle a runtime opens."""
+"""`python -m stillwave.export RUN -o bundles/edge`: a training run to a bundle runtimes open."""
 
 import argparse
 import json
@@ -17,34 +17,30 @@ def main() -> None:
     parser.add_argument("run", type=Path, nargs="?", help="folder of a training run")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the bundle's folder")
     parser.add_argument("--preset", choices=PRESETS, default="edge")
-    parser.add_argument("--name", help="name in the manifest; default: the folder's")
-    parser.add_argument(
-        "--random-weights", action="store_true", help="no training run: to measure time and memory"
-    )
+    parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help="fp16: strongly typed, for GPUs")
+    parser.add_argument("--name", help="of the model; default: the folder's")
+    parser.add_argument("--random-weights", action="store_true", help="no training run: to measure time and memory")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     if (args.run is None) != args.random_weights:
-        parser.error("give either a training run or --random-weights")
+        parser.error("give a training run, or --random-weights and none")
     torch.set_num_threads(args.threads)
 
     preset = PRESETS[args.preset]
     weights = random_weights(preset) if args.random_weights else trained_weights(preset, args.run)
-    manifest = write_bundle(
-        args.output, args.name or args.output.name, preset, weights, provenance_of(args.run)
-    )
-    size = sum(file.bytes for file in manifest.files.values())
-    print(
-        f"{args.output}: {len(manifest.networks)} networks, {size / 2**20:.1f} MiB, parity {manifest.provenance['parity_db']} dB"
-    )
+    manifest = write_bundle(args.output, preset, weights, provenance_of(args.run), args.name, args.precision)
+    for name, network in manifest.networks.items():
+        size, workspace = manifest.files[network.file].bytes / 2**20, network.workspace_bytes / 2**20
+        parity = manifest.provenance["parity_db"][name]
+        print(f"{name:<14} {size:6.1f} MiB   runs in {workspace:6.1f} MiB   parity {parity:5.1f} dB")
 
 
 def provenance_of(run: Path | None) -> dict[str, object]:
-    """What a bundle says of its training: the run's own provenance.json, or that there was none."""
+    """What a bundle says of its weights: the run's own provenance.json, or that they are random."""
     if run is None:
         return {"weights": "random"}
     note = run / "provenance.json"
-    told = json.loads(note.read_text()) if note.exists() else {}
-    return {"weights": "trained", **told}
+    return {"weights": "trained", **(json.loads(note.read_text()) if note.exists() else {})}
 
 
 if __name__ == "__main__":

@@ -2,36 +2,39 @@
 
 import logging
 import warnings
-from collections import Counter
 
 import onnx
 import torch
 from torch.export import Dim
 
+from stillwave.runtime.engine import factor_and_symbol
+
 from .networks import Network, Shape
 
 OPSET = 20
 
-# What every target engine has: no scatter, no Fourier transform, no custom operator.
+# What every target has: no scatter, no Fourier transform, nothing of our own.
 OPERATORS = frozenset(
-    "Add AveragePool Cast Clip Concat Conv Cos DepthToSpace Div Expand Gemm InstanceNormalization LayerNormalization "
-    "LeakyRelu MatMul MaxPool Mul Relu Reshape Resize Shape Sigmoid Sin Slice Softmax SpaceToDepth Split Squeeze Sub "
-    "Transpose Unsqueeze".split()
+    """
+    Add AveragePool Cast Clip Concat Conv Cos DepthToSpace Div Exp Expand Gemm InstanceNormalization
+    LayerNormalization LeakyRelu MatMul MaxPool Mul Pow ReduceSum Relu Reshape Resize Shape Sigmoid Sin
+    Slice Softmax Split Sqrt Squeeze Sub Transpose Unsqueeze
+    """.split()  # noqa: SIM905
 )
 
 
 class ExportError(Exception):
-    """A network whose exported form is not the network."""
+    """A network whose exported form would not be the network, or not run everywhere."""
 
 
 def graph_from_network(network: Network) -> onnx.ModelProto:
-    """The network as a float32 ONNX graph with the names and symbolic shapes it states."""
-    sizes = {symbol: n + 1 for n, symbol in enumerate(network.reference, start=2)}
+    """The network as a float32 graph with the names and symbolic shapes it states."""
+    # unequal, and more than one, so that the tracer takes none of them for a constant
+    sizes = {symbol: n for n, symbol in enumerate(network.reference, start=3)}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, we do not
     with warnings.catch_warnings():
-        # raised inside torch.onnx by its own use of torch
-        warnings.filterwarnings("ignore", "`isinstance\\(treespec, LeafSpec\\)`", FutureWarning)
+        warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
             network.module,
             tuple(network.example(sizes).values()),
@@ -43,42 +46,49 @@ def graph_from_network(network: Network) -> onnx.ModelProto:
             verbose=False,
         )
     model = program.model_proto
-    _state_shapes(model, network)
-    _check_operators(model, network.name)
+    _restate(model, network)
+    onnx.checker.check_model(model, full_check=True)
+    check_operators(model)
     return model
 
 
+def check_operators(model: onnx.ModelProto) -> None:
+    """Refuse a graph with an operator that some target engine lacks."""
+    strange = {node.op_type for node in model.graph.node if node.op_type not in OPERATORS}
+    strange |= {f"{node.domain}.{node.op_type}" for node in model.graph.node if node.domain}
+    if strange:
+        raise ExportError(
+            f"{model.graph.name}: {', '.join(sorted(strange))} cannot run everywhere; "
+            f"write the module with {', '.join(sorted(OPERATORS))}"
+        )
+
+
 def _dynamic(shape: Shape) -> dict[int, object]:
-    """torch.export's form of a symbolic shape."""
+    """Symbolic dimensions as torch.export wants them: axis -> factor * Dim."""
     dims = {}
     for axis, dimension in enumerate(shape):
         if isinstance(dimension, str):
-            factor, _, symbol = dimension.rpartition("*")
-            dims[axis] = int(factor or 1) * Dim(symbol)
+            factor, symbol = factor_and_symbol(dimension)
+            dims[axis] = factor * Dim(symbol)
     return dims
 
 
-def _state_shapes(model: onnx.ModelProto, network: Network) -> None:
-    """Write our symbols over those the exporter made up, and drop what only the exporter needs."""
+def _restate(model: onnx.ModelProto, network: Network) -> None:
+    """Our own shape symbols in place of the exporter's, and none of its notes to itself."""
     graph = model.graph
-    for values, shapes in ((graph.input, network.inputs), (graph.output, network.outputs)):
-        for value in values:
-            for dim, want in zip(value.type.tensor_type.shape.dim, shapes[value.name], strict=True):
-                if isinstance(want, str):
-                    dim.dim_param = want
-    del graph.value_info[:]
+    stated = {**network.inputs, **network.outputs}
+    for value in [*graph.input, *graph.output]:
+        for dim, want in zip(value.type.tensor_type.shape.dim, stated[value.name], strict=True):
+            if isinstance(want, str):
+                dim.dim_param = want
     for node in graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    del graph.metadata_props[:], model.metadata_props[:], model.functions[:]
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    for values in (graph.input, graph.output, graph.initializer):
+        for value in values:
+            value.ClearField("metadata_props")
+    graph.ClearField("value_info")
+    graph.ClearField("metadata_props")
+    model.ClearField("metadata_props")
+    model.ClearField("functions")
     model.producer_name, graph.name = "stillwave", network.name
-    onnx.checker.check_model(model)
-
-
-def _check_operators(model: onnx.ModelProto, name: str) -> None:
-    found = Counter(node.op_type for node in model.graph.node)
-    strange = sorted(found.keys() - OPERATORS)
-    if strange or any(node.domain for node in model.graph.node):
-        raise ExportError(
-            f"{name}: operators {strange} are not on the list every engine has; rewrite the module without them"
-        )

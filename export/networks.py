@@ -1,6 +1,6 @@
-"""What is exported: each network of the path, wrapped to the runtime's inputs, outputs and layout."""
+"""What is exported: each network, wrapped to the runtime's inputs, outputs and layout."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +14,22 @@ from stillwave.model.image_encoder import ImageEncoder
 from stillwave.model.presets import Preset
 from stillwave.model.renderer import FeaturePyramid, Renderer, Synthesis
 from stillwave.model.train.run import load_average
+from stillwave.runtime.budget import DECODER_BATCH
 from stillwave.runtime.engine import Dimension, shape_at
 
 Shape = tuple[Dimension, ...]
 
+UNIT_RANGE = {"photo", "still", "activity"}  # what is drawn from 0..1
+GRID = (256, 160)  # width, height trained on
+GRID_MULTIPLE = 32
+FRAME = (512, 288)  # width, height of the frame that rendering is measured at
+
 
 @dataclass(frozen=True)
 class Network:
-    """One module and the names and symbolic shapes of what goes in and out, all float32.
+    """One module, and the names and symbolic shapes of what goes in and out, all float32.
 
-    `reference` gives the symbols at the size the shipped networks are measured at.
+    `reference` is the symbols at the size that is checked and measured on export.
     """
 
     name: str
@@ -35,16 +41,15 @@ class Network:
     def __post_init__(self) -> None:
         self.module.eval()
 
-    def example(self, sizes: Mapping[str, int], seed: int = 0) -> dict[str, Tensor]:
-        """Inputs in the range each sees in use."""
-        generator = torch.Generator().manual_seed(seed)
-        draw = {"photo": torch.rand, "still": torch.rand, "activity": torch.rand}
-        inputs = {
-            n: draw.get(n, torch.randn)(shape_at(s, sizes), generator=generator)
-            for n, s in self.inputs.items()
-        }
+    def example(self, sizes: Mapping[str, int]) -> dict[str, Tensor]:
+        """Inputs in the range each has in use, the same at every call."""
+        draw = torch.Generator().manual_seed(0)
+        inputs = {}
+        for name, shape in self.inputs.items():
+            sample = torch.rand if name in UNIT_RANGE else torch.randn
+            inputs[name] = sample(shape_at(shape, sizes), generator=draw)
         if "timestep" in inputs:
-            inputs["timestep"] = torch.tensor([499.0])
+            inputs["timestep"].fill_(499)
         return inputs
 
 
@@ -80,18 +85,10 @@ class ChannelsLastSynthesis(nn.Module):
         self.synthesis = synthesis
 
     def forward(
-        self,
-        level0: Tensor,
-        level1: Tensor,
-        level2: Tensor,
-        still: Tensor,
-        motion: Tensor,
-        activity: Tensor,
+        self, level0: Tensor, level1: Tensor, level2: Tensor, still: Tensor, motion: Tensor, activity: Tensor
     ) -> Tensor:
-        level0, level1, level2, motion, activity = (
-            x.permute(0, 3, 1, 2) for x in (level0, level1, level2, motion, activity)
-        )
-        return self.synthesis(level0, level1, level2, still, motion, activity)
+        levels = [level.permute(0, 3, 1, 2) for level in (level0, level1, level2)]
+        return self.synthesis(*levels, still, motion.permute(0, 3, 1, 2), activity.permute(0, 3, 1, 2))
 
 
 @dataclass(frozen=True)
@@ -108,108 +105,102 @@ class Weights:
 def trained_weights(preset: Preset, run: Path) -> Weights:
     """Averaged weights of every training stage in a run's folder."""
     image_encoder = load_average(run, "encoder", ImageEncoder(preset))
+    scales = np.load(run / "scales.npy")
+    image_encoder.set_amplitude(scales, float(np.load(run / "loudness.npy")))
     denoiser = load_average(run, "denoiser", Denoiser(preset, image_encoder.condition_channels))
     decoder = load_average(run, "autoencoder", Autoencoder(preset)).decoder
     renderer = load_average(run, "renderer", Renderer(preset))
     with np.load(run / "whitening.npz") as whitening:
         mean, std = (torch.from_numpy(whitening[n]).float() for n in ("mean", "std"))
-    return Weights(
-        image_encoder,
-        denoiser,
-        LatentDecoder(decoder, mean, std),
-        renderer,
-        np.load(run / "scales.npy"),
-    )
+    return Weights(image_encoder, denoiser, LatentDecoder(decoder, mean, std), renderer, scales)
 
 
 def random_weights(preset: Preset, seed: int = 0) -> Weights:
     """Weights that mean nothing, to measure time and memory; no layer is left at its initial zero."""
     torch.manual_seed(seed)
     image_encoder = ImageEncoder(preset)
-    denoiser, decoder = (
-        Denoiser(preset, image_encoder.condition_channels),
-        Autoencoder(preset).decoder,
-    )
-    latents = preset.latent_channels
-    modules = (
-        image_encoder,
-        denoiser,
-        LatentDecoder(decoder, torch.zeros(latents), torch.ones(latents)),
-        Renderer(preset),
-    )
-    for module in modules:
-        module.eval().requires_grad_(False)
-        for parameter in module.parameters():
+    denoiser = Denoiser(preset, image_encoder.condition_channels)
+    nothing = torch.zeros(preset.latent_channels)
+    decoder = LatentDecoder(Autoencoder(preset).decoder, nothing, nothing + 1)
+    weights = Weights(image_encoder, denoiser, decoder, Renderer(preset), np.full(preset.num_frequencies, 0.3))
+    for module in (image_encoder, denoiser, decoder, weights.renderer):
+        for parameter in module.requires_grad_(False).parameters():
             if not parameter.any():
                 parameter.normal_(0, 0.02)
-    return Weights(*modules, scales=np.full(preset.num_frequencies, 0.3, np.float32))
+    return weights
 
 
 def networks_of(preset: Preset, weights: Weights) -> tuple[Network, ...]:
     """Every network of a bundle, in the order the runtime uses them."""
-    stride = preset.latent_stride
-    cell, deepest = 32 // stride, 2 ** (len(preset.denoiser_channels) - 1)
-    condition, latents = weights.image_encoder.condition_channels, preset.latent_channels
+    return (*_predicting(preset, weights), *_rendering(preset, weights))
+
+
+def _predicting(preset: Preset, weights: Weights) -> Iterator[Network]:
+    stride, channels, guides = preset.latent_stride, preset.latent_channels, preset.guide_channels
+    condition = weights.image_encoder.condition_channels
+    cells = GRID_MULTIPLE // stride  # latent cells of the smallest grid
+    multiple = 2 ** (len(preset.denoiser_channels) - 1)
+    width, height = GRID
+    yield Network(
+        "image_encoder",
+        weights.image_encoder,
+        {"photo": (1, 3, "64*h", "64*w")},
+        {
+            "condition": (1, condition, f"{cells}*h", f"{cells}*w"),
+            "guide": (1, guides, "32*h", "32*w"),
+            "amplitude": (1, preset.num_slices, f"{cells}*h", f"{cells}*w"),
+        },
+        {"h": height // GRID_MULTIPLE, "w": width // GRID_MULTIPLE},
+    )
+    noisy = (preset.num_slices, channels, f"{multiple}*h", f"{multiple}*w")
+    yield Network(
+        "denoiser",
+        weights.denoiser,
+        {"latents": noisy, "timestep": (1,), "condition": (1, condition, *noisy[2:])},
+        {"prediction": noisy},
+        {"h": height // stride // multiple, "w": width // stride // multiple},
+    )
+    yield Network(
+        "decoder",
+        weights.decoder,
+        {"latents": ("n", channels, "h", "w"), "guide": (1, guides, f"{stride}*h", f"{stride}*w")},
+        {"coefficients": ("n", 4, f"{stride}*h", f"{stride}*w")},
+        {"n": DECODER_BATCH, "h": height // stride, "w": width // stride},
+    )
+
+
+def _rendering(preset: Preset, weights: Weights) -> Iterator[Network]:
     multiple = weights.renderer.pyramid.multiple
-    grid = {"h": 160 // 32, "w": 256 // 32}
-    return (
-        Network(
-            "image_encoder",
-            weights.image_encoder,
-            {"photo": (1, 3, "64*h", "64*w")},
-            {
-                "condition": (1, condition, f"{cell}*h", f"{cell}*w"),
-                "guide": (1, preset.guide_channels, "32*h", "32*w"),
-            },
-            grid,
-        ),
-        Network(
-            "denoiser",
-            weights.denoiser,
-            {
-                "latents": (preset.num_slices, latents, f"{deepest}*h", f"{deepest}*w"),
-                "timestep": (1,),
-                "condition": (1, condition, f"{deepest}*h", f"{deepest}*w"),
-            },
-            {"prediction": (preset.num_slices, latents, f"{deepest}*h", f"{deepest}*w")},
-            {"h": 160 // stride // deepest, "w": 256 // stride // deepest},
-        ),
-        Network(
-            "decoder",
-            weights.decoder,
-            {
-                "latents": ("n", latents, "h", "w"),
-                "guide": (1, preset.guide_channels, f"{stride}*h", f"{stride}*w"),
-            },
-            {"coefficients": ("n", 4, f"{stride}*h", f"{stride}*w")},
-            {"n": 1, "h": 160 // stride, "w": 256 // stride},
-        ),
-        Network(
-            "pyramid",
-            ChannelsLastPyramid(weights.renderer.pyramid),
-            {"photo": (1, 3, f"{multiple}*h", f"{multiple}*w")},
-            _levels(preset, multiple),
-            {"h": 288 // multiple, "w": 512 // multiple},
-        ),
-        Network(
-            "synthesis",
-            ChannelsLastSynthesis(weights.renderer.synthesis),
-            {
-                **_levels(preset, 4),
-                "still": (1, 3, "4*h", "4*w"),
-                "motion": (1, "4*h", "4*w", 2),
-                "activity": (1, "4*h", "4*w", 1),
-            },
-            {"frame": (1, 3, "4*h", "4*w")},
-            {"h": 288 // 4, "w": 512 // 4},
-        ),
+    width, height = FRAME
+    yield Network(
+        "pyramid",
+        ChannelsLastPyramid(weights.renderer.pyramid),
+        {"photo": (1, 3, f"{multiple}*h", f"{multiple}*w")},
+        _levels(preset, multiple),
+        {"h": height // multiple, "w": width // multiple},
+    )
+    yield Network(
+        "synthesis",
+        ChannelsLastSynthesis(weights.renderer.synthesis),
+        {
+            **_levels(preset, 4),
+            "still": (1, 3, "4*h", "4*w"),
+            "motion": (1, "4*h", "4*w", 2),
+            "activity": (1, "4*h", "4*w", 1),
+        },
+        {"frame": (1, 3, "4*h", "4*w")},
+        {"h": height // 4, "w": width // 4},
     )
 
 
 def _levels(preset: Preset, multiple: int) -> dict[str, Shape]:
     """The feature pyramid of a frame whose sides are multiples of `multiple`, channels last."""
-    sides = [multiple // 2**j for j in range(3)]
-    return {
-        f"level{j}": (1, f"{side}*h", f"{side}*w", c)
-        for j, (side, c) in enumerate(zip(sides, preset.pyramid_channels, strict=True))
-    }
+    levels: dict[str, Shape] = {}
+    for j, channels in enumerate(preset.pyramid_channels):
+        side = multiple // 2**j
+        levels[f"level{j}"] = (1, _times(side, "h"), _times(side, "w"), channels)
+    return levels
+
+
+def _times(factor: int, symbol: str) -> str:
+    return symbol if factor == 1 else f"{factor}*{symbol}"

@@ -5,42 +5,43 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from stillwave.runtime.engine import engine_for, shape_at
+from stillwave.runtime.engine import engine_for
 
 from .graph import ExportError
 from .networks import Network
 
-FLOOR_DB = {"fp32": 90.0, "stored": 50.0, "fp16": 40.0}  # signal to error; 20 dB is one decimal
+# Signal to error, dB: 20 dB is a decimal digit. Measured on both presets with random weights: float32
+# graphs 115 and more, float16 weights 65, float16 arithmetic 60 (on a CPU, which rounds each result).
+FLOOR_DB = {"exact": 100.0, "fp32": 50.0, "fp16": 45.0}
 
 
 def parity_db(network: Network, onnx_bytes: bytes, sizes: Mapping[str, int]) -> float:
-    """Signal-to-error ratio in dB of ONNX Runtime's outputs against PyTorch's; the worst output counts."""
+    """Signal-to-error ratio of ONNX Runtime's outputs against PyTorch's; the worst output counts."""
     example = network.example(sizes)
     with torch.no_grad():
         expected = network.module(*example.values())
     expected = expected if isinstance(expected, tuple) else (expected,)
-    with engine_for("cpu", onnx_bytes, network.name, threads=1) as engine:
-        inputs = {s.name: example[s.name].numpy().astype(s.dtype) for s in engine.inputs}
-        outputs = {s.name: np.empty(shape_at(s.shape, sizes), s.dtype) for s in engine.outputs}
+    with engine_for("cpu", onnx_bytes, network.name, sizes=sizes, threads=1) as engine:
+        inputs = {s.name: example[s.name].numpy() for s in engine.inputs}
+        outputs = {s.name: np.empty(s.shape, s.dtype) for s in engine.outputs}
         engine.bind(**inputs, **outputs)
         engine.run()
-    return min(
-        signal_to_error_db(want.numpy(), outputs[n])
-        for n, want in zip(outputs, expected, strict=True)
-    )
+    pairs = zip(expected, outputs.values(), strict=True)
+    return min(signal_to_error_db(want.numpy(), found) for want, found in pairs)
 
 
 def signal_to_error_db(expected: np.ndarray, actual: np.ndarray) -> float:
     error = np.square(actual.astype(np.float64) - expected).mean()
     signal = np.square(expected.astype(np.float64)).mean()
-    return float("inf") if error == 0 else float(10 * np.log10(max(signal, 1e-30) / error))
+    return float(10 * np.log10(signal / error)) if error else float("inf")
 
 
 def check_parity(network: Network, onnx_bytes: bytes, form: str, sizes: Mapping[str, int]) -> float:
     """The parity in dB, or `ExportError` where it is below the floor of that form."""
     found = parity_db(network, onnx_bytes, sizes)
-    if not found >= FLOOR_DB[form]:
+    if not found >= FLOOR_DB[form]:  # nor when it is not a number
         raise ExportError(
-            f"{network.name} ({form}): parity with PyTorch is {found:.1f} dB, the floor is {FLOOR_DB[form]:.0f} dB; not exported"
+            f"{network.name} ({form}): ONNX Runtime follows PyTorch to {found:.1f} dB, the floor is "
+            f"{FLOOR_DB[form]:.0f} dB; see what its export changed"
         )
     return found

@@ -1,4 +1,4 @@
-"""Memory one network takes in ONNX Runtime, measured in a process of its own.
+"""Memory a network takes in ONNX Runtime, measured in a process of its own (Linux).
 
 `python -m stillwave.export.workspace FILE NAME n=1 h=20 w=32` prints bytes.
 """
@@ -10,39 +10,57 @@ from pathlib import Path
 
 import numpy as np
 
-from stillwave.runtime.engine import engine_for, shape_at
+from stillwave.runtime.engine import Array, Engine, engine_for
+from stillwave.runtime.errors import BudgetError
+from stillwave.runtime.ort_engine import LARGEST_REGION, MAP_SHARE
+
+STEP = 1.02  # precision of the result
 
 
 def workspace_bytes(file: Path, name: str, sizes: Mapping[str, int]) -> int:
-    """Peak growth of a fresh process while the network loads and runs once at these sizes."""
-    arguments = [str(file), name, *(f"{symbol}={n}" for symbol, n in sizes.items())]
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, *arguments], check=True, capture_output=True, text=True
-    )
-    return int(done.stdout)
-
-
-def _peak_bytes() -> int:
-    # Linux: getrusage would answer with the parent's peak
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    """Peak growth of a process that loads the network and runs it at these sizes, and an arena in
+    which it can: weights and working memory, but neither ONNX Runtime itself nor the arrays bound.
+    """
+    symbols = [f"{symbol}={size}" for symbol, size in sizes.items()]
+    command = [sys.executable, "-m", __name__, str(file), name, *symbols]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def main() -> None:
-    file, name, *symbols = sys.argv[1:]
-    sizes = {symbol: int(n) for symbol, n in (s.split("=") for s in symbols)}
-    network = Path(file).read_bytes()
-    with engine_for("cpu", network, name, threads=1) as engine:
-        arrays = {
-            s.name: np.zeros(shape_at(s.shape, sizes), s.dtype)
-            for s in engine.inputs + engine.outputs
-        }
-        for array in arrays.values():
-            array.fill(0)  # touched, so that only the engine's pages are new
-        before = _peak_bytes()
+    path, name, *symbols = sys.argv[1:]
+    sizes = {symbol: int(size) for symbol, size in (text.split("=") for text in symbols)}
+    print(_measured(Path(path).read_bytes(), name, sizes))
+
+
+def _measured(network: bytes, name: str, sizes: Mapping[str, int]) -> int:
+    ample = 4 * LARGEST_REGION
+    with _opened(network, name, sizes, ample) as engine:  # once, so that ONNX Runtime is there
+        arrays = {s.name: np.ones(s.shape, s.dtype) for s in engine.inputs + engine.outputs}
+    before = _resident_bytes("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    _run(network, name, sizes, ample, arrays)
+    arena_bytes = _resident_bytes("VmHWM") - before - LARGEST_REGION // MAP_SHARE
+    while True:  # blocks leave gaps: an arena of just the bytes touched may be too small
+        try:
+            _run(network, name, sizes, arena_bytes, arrays)
+            return arena_bytes + arena_bytes // MAP_SHARE
+        except BudgetError:
+            arena_bytes = int(STEP * arena_bytes)
+
+
+def _run(network: bytes, name: str, sizes: Mapping[str, int], arena_bytes: int, arrays: dict[str, Array]) -> None:
+    with _opened(network, name, sizes, arena_bytes) as engine:
         engine.bind(**arrays)
         engine.run()
-        print(_peak_bytes() - before)
+
+
+def _opened(network: bytes, name: str, sizes: Mapping[str, int], arena_bytes: int) -> Engine:
+    return engine_for("cpu", network, name, sizes=sizes, threads=1, arena_bytes=arena_bytes)
+
+
+def _resident_bytes(field: str) -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{field}:")[2].split()[0]) * 1024
 
 
 if __name__ == "__main__":

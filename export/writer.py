@@ -1,7 +1,7 @@
-"""A bundle's folder, written beside its place and moved there once verified."""
+"""A bundle's folder: written beside its place, opened as the runtime would, then moved there."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,41 +19,44 @@ from stillwave.runtime.bundle import (
     file_records,
     write_manifest,
 )
-from stillwave.runtime.engine import Dimension, shape_at
+from stillwave.runtime.engine import TensorSpec, shape_at
 from stillwave.runtime.manifest import FORMAT_VERSION
 from stillwave.runtime.motion import WEIGHT_EXPONENT
+from stillwave.runtime.renderer import HALO
 from stillwave.runtime.sampler import Schedule
+from stillwave.runtime.signature import signature
 
-from .fp16 import stored_as_half
-from .graph import graph_from_network
-from .networks import Network, Weights, networks_of
+from .channels import blocked_channels
+from .fp16 import half_precision, stored_as_half
+from .graph import check_operators, graph_from_network
+from .networks import GRID, GRID_MULTIPLE, Network, Weights, networks_of
 from .parity import check_parity
 from .workspace import workspace_bytes
 
-GRID = (256, 160)  # width, height trained on
-GRID_MULTIPLE = 32
+LICENCE = "Apache-2.0"
 FPS = 30.0
 STEPS = 4
-HALO = 32  # rows of a tile that only its neighbours' pixels depend on
+PACKAGES = ("torch", "onnx", "onnxruntime")
 
 
 def write_bundle(
-    folder: Path, name: str, preset: Preset, weights: Weights, provenance: Mapping[str, object]
+    folder: Path,
+    preset: Preset,
+    weights: Weights,
+    provenance: Mapping[str, object],
+    name: str | None = None,
+    precision: str = "fp32",
 ) -> Manifest:
-    """Export every network of the preset and write the folder, replacing the one that is there."""
-    partial = folder.with_name(folder.name + ".partial")
+    """Export every network of the preset; replaces the folder if it is there."""
+    partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
+    records: dict[str, NetworkRecord] = {}
     parity: dict[str, float] = {}
-    records = {}
-    for network in tqdm(networks_of(preset, weights), desc=name):
-        records[network.name], parity[network.name] = _write_network(partial, network)
-    provenance = {
-        **provenance,
-        "parity_db": parity,
-        "versions": {p: version(p) for p in ("torch", "onnx", "onnxruntime")},
-    }
-    manifest = manifest_of(name, preset, weights, records, provenance, partial)
+    for network in tqdm(networks_of(preset, weights), desc="networks", leave=False):
+        records[network.name], parity[network.name] = _write_network(partial, network, precision)
+    told = {**provenance, "parity_db": parity, "versions": {p: version(p) for p in PACKAGES}}
+    manifest = _manifest(name or folder.name, preset, weights, records, told, partial)
     write_manifest(partial, manifest)
     Bundle.open(partial)
     shutil.rmtree(folder, ignore_errors=True)
@@ -61,38 +64,42 @@ def write_bundle(
     return manifest
 
 
-def _write_network(folder: Path, network: Network) -> tuple[NetworkRecord, float]:
-    model = stored_as_half(graph_from_network(network))
+def shipped_form(graph: onnx.ModelProto, precision: str) -> onnx.ModelProto:
+    """fp32: for CPUs, weights stored as float16; fp16: for GPUs, strongly typed."""
+    form = half_precision(graph) if precision == "fp16" else stored_as_half(blocked_channels(graph))
+    check_operators(form)
+    return form
+
+
+def _write_network(folder: Path, network: Network, precision: str) -> tuple[NetworkRecord, float]:
+    """The network's file and record, and its parity with PyTorch in dB."""
+    graph = graph_from_network(network)
+    check_parity(network, graph.SerializeToString(), "exact", network.reference)
+    content = shipped_form(graph, precision).SerializeToString(deterministic=True)
+    parity = check_parity(network, content, precision, network.reference)
     file = folder / f"{network.name}.onnx"
-    file.write_bytes(model.SerializeToString(deterministic=True))
-    parity = check_parity(network, file.read_bytes(), "stored", network.reference)
-    first = next(iter(network.inputs.values()))
+    file.write_bytes(content)
+    inputs, outputs = signature(content, network.name, {})
     record = NetworkRecord(
         file=file.name,
-        precision="fp32",
-        inputs=_tensors(model.graph.input),
-        outputs=_tensors(model.graph.output),
+        precision=precision,
+        inputs=_records(inputs),
+        outputs=_records(outputs),
         workspace_bytes=workspace_bytes(file, network.name, network.reference),
-        workspace_shape=shape_at(first, network.reference),
+        workspace_shape=shape_at(inputs[0].shape, network.reference),
     )
     return record, round(parity, 1)
 
 
-def _tensors(values: list[onnx.ValueInfoProto]) -> dict[str, TensorRecord]:
-    def shape(value: onnx.ValueInfoProto) -> tuple[Dimension, ...]:
-        return tuple(d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim)
-
-    def dtype(value: onnx.ValueInfoProto) -> str:
-        return onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name
-
-    return {value.name: TensorRecord(dtype(value), shape(value)) for value in values}
+def _records(specs: Iterable[TensorSpec]) -> dict[str, TensorRecord]:
+    return {spec.name: TensorRecord(spec.dtype, spec.shape) for spec in specs}
 
 
-def manifest_of(
+def _manifest(
     name: str,
     preset: Preset,
     weights: Weights,
-    records: dict[str, NetworkRecord],
+    networks: dict[str, NetworkRecord],
     provenance: dict[str, object],
     folder: Path,
 ) -> Manifest:
@@ -101,7 +108,7 @@ def manifest_of(
         format_version=FORMAT_VERSION,
         name=name,
         preset=preset.name,
-        licence="Apache-2.0",
+        licence=LICENCE,
         provenance=provenance,
         num_frequencies=preset.num_frequencies,
         num_frames=preset.num_frames,
@@ -110,9 +117,9 @@ def manifest_of(
         grid_multiple=GRID_MULTIPLE,
         latent_channels=preset.latent_channels,
         latent_stride=preset.latent_stride,
-        latent_mean=(0.0,) * preset.latent_channels,
-        latent_std=(1.0,) * preset.latent_channels,
-        scales=tuple(float(s) for s in weights.scales),
+        latent_mean=tuple(weights.decoder.mean.flatten().tolist()),
+        latent_std=tuple(weights.decoder.std.flatten().tolist()),
+        scales=tuple(weights.scales.tolist()),
         schedule=ScheduleRecord(
             train_steps=schedule.train_steps,
             beta_start=schedule.beta_start,
@@ -122,11 +129,7 @@ def manifest_of(
             guidance=1.0,
             steps=STEPS,
         ),
-        render=RenderRecord(
-            feature_multiple=weights.renderer.pyramid.multiple,
-            halo=HALO,
-            weight_exponent=WEIGHT_EXPONENT,
-        ),
-        networks=records,
+        render=RenderRecord(weights.renderer.pyramid.multiple, HALO, WEIGHT_EXPONENT),
+        networks=networks,
         files=file_records(folder),
     )

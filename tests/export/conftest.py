@@ -1,0 +1,60 @@
+"""Every network of the edge preset, exported once for all tests of the export."""
+
+import pytest
+import torch
+
+from stillwave.export.graph import graph_from_network
+from stillwave.export.networks import Network, Weights, networks_of, random_weights
+from stillwave.model.presets import EDGE
+
+SMALL = {
+    "image_encoder": {"h": 1, "w": 2},
+    "denoiser": {"h": 2, "w": 1},
+    "decoder": {"n": 2, "h": 3, "w": 5},
+    "pyramid": {"h": 5, "w": 7},
+    "synthesis": {"h": 6, "w": 5},
+}
+
+
+@pytest.fixture(scope="session")
+def weights() -> Weights:
+    torch.set_num_threads(1)
+    return random_weights(EDGE)
+
+
+@pytest.fixture(scope="session")
+def networks(weights) -> dict[str, Network]:
+    return {network.name: network for network in networks_of(EDGE, weights)}
+
+
+class Graphs(dict[str, bytes]):
+    """Serialised graphs by name, so that no test changes another's; each is exported when first asked for."""
+
+    def __init__(self, networks: dict[str, Network]):
+        super().__init__()
+        self.networks = networks
+
+    def __missing__(self, name: str) -> bytes:
+        self[name] = graph_from_network(self.networks[name]).SerializeToString()
+        return self[name]
+
+
+@pytest.fixture(scope="session")
+def graphs(networks) -> Graphs:
+    return Graphs(networks)
+
+
+@pytest.fixture(params=SMALL)
+def network(request, networks) -> Network:
+    return networks[request.param]
+
+
+@pytest.fixture
+def graph(network, graphs) -> bytes:
+    return graphs[network.name]
+
+
+@pytest.fixture
+def small(network) -> dict[str, int]:
+    """The symbols of a small size, other than the one the network was traced at."""
+    return SMALL[network.name]
