@@ -16,6 +16,7 @@ Float = npt.NDArray[np.float32]
 
 QUIET_PX = 1e-3  # motion below this is nothing, and is not amplified
 MAX_GAIN = 16.0
+GRAIN = 1.5  # grid cells; a latent covers 8
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
 
 
@@ -90,6 +91,19 @@ def calibrate(S: Float, amplitude: Float) -> Float:
     for slice_, slice_gain in zip(S[1:], gain.astype(np.float32), strict=True):
         slice_ *= down @ slice_gain @ across.T
     return anchor(S)
+
+
+def smooth(S: Float) -> Float:
+    """Blur every slice, in place, by GRAIN cells: finer than a latent knows, the decoder guesses. Returns S."""
+    kernels = []
+    for side in S.shape[2:]:
+        cell = np.arange(side)
+        matrix = np.exp(-0.5 * ((cell[:, None] - cell) / GRAIN) ** 2)
+        kernels.append((matrix / matrix.sum(1, keepdims=True)).astype(np.float32))
+    down, across = kernels
+    for plane in S.reshape(-1, *S.shape[2:]):
+        plane[...] = down @ plane @ across.T
+    return S
 
 
 def resize_volume(S: Float, height: int, width: int, extent: tuple[float, float] = (1.0, 1.0)) -> Float:

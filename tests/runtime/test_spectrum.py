@@ -119,3 +119,11 @@ def test_calibration_does_not_amplify_nothing() -> None:
     S = np.full((2, 4, 16, 256), 1e-6, np.float32)
     spectrum.calibrate(S, np.zeros((1, 2, 32), np.float32))
     assert np.abs(S).max() < 1e-5
+
+
+def test_smoothing_keeps_what_is_even_and_calms_what_is_not() -> None:
+    S = np.full((2, 4, 20, 30), 0.7, np.float32)
+    S[0, 0] = np.indices((20, 30)).sum(0) % 2
+    spectrum.smooth(S)
+    np.testing.assert_allclose(S[1], 0.7, rtol=1e-5)
+    np.testing.assert_allclose(S[0, 0, 6:-6, 6:-6], 0.5, atol=1e-3)
