@@ -15,18 +15,22 @@ struct Destination {
   bool is_streamed;
 };
 
-void write_pairs(const float* x, const float* y, const Destination& to, float* out) {
-  alignas(64) float pairs[2 * kBlock];
-  for (int i = 0; i < kBlock; ++i) {
-    pairs[2 * i] = x[i];
-    pairs[2 * i + 1] = y[i];
-  }
-  if (to.is_streamed && to.pixels == kBlock) {
-    for (int i = 0; i < 2 * kBlock; i += lanes<Lanes>) stream(out + i, load<Lanes>(pairs + i));
-  } else if (to.pixels == kBlock) {
-    for (int i = 0; i < 2 * kBlock; i += lanes<Lanes>) store(out + i, load<Lanes>(pairs + i));
+// Writes x and y of the pixels from `lane` of the block on.
+SW_BODY void write_pairs(Lanes x, Lanes y, const Destination& to, int lane, float* frame) {
+  Lanes low, high;
+  interleave(x, y, &low, &high);
+  float* out = frame + 2 * lane;
+  if (to.pixels < kBlock) {
+    float values[2 * lanes<Lanes>];
+    store(values, low);
+    store(values + lanes<Lanes>, high);
+    for (int i = 0; i < 2 * lanes<Lanes> && lane + i / 2 < to.pixels; ++i) out[i] = values[i];
+  } else if (to.is_streamed) {
+    stream(out, low);
+    stream(out + lanes<Lanes>, high);
   } else {
-    for (int i = 0; i < 2 * to.pixels; ++i) out[i] = pairs[i];
+    store(out, low);
+    store(out + lanes<Lanes>, high);
   }
 }
 
@@ -34,18 +38,14 @@ void write_pairs(const float* x, const float* y, const Destination& to, float* o
 template <int kFrames>
 void motion_block(const Half* block, const float* basis, int frequencies, const Destination& to,
                   int frame) {
-  alignas(64) float x[kFrames][kBlock], y[kFrames][kBlock];
   const float* terms = basis + 2 * static_cast<Index>(frame) * frequencies;
   for (int lane = 0; lane < kBlock; lane += lanes<Lanes>) {
-    Lanes vx[kFrames], vy[kFrames];
-    displace<Lanes, kFrames>(block + lane, kBlock, terms, frequencies, vx, vy);
+    Lanes x[kFrames], y[kFrames];
+    displace<Lanes, kFrames>(block + lane, kBlock, terms, frequencies, x, y);
+    SW_UNROLL
     for (int f = 0; f < kFrames; ++f) {
-      store(x[f] + lane, vx[f]);
-      store(y[f] + lane, vy[f]);
+      write_pairs(x[f], y[f], to, lane, to.first + (frame + f) * to.frame_size);
     }
-  }
-  for (int f = 0; f < kFrames; ++f) {
-    write_pairs(x[f], y[f], to, to.first + (frame + f) * to.frame_size);
   }
 }
 

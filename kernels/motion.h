@@ -20,10 +20,12 @@ constexpr int kBlock = 16;
 template <class V, int kFrames, class Storage>
 SW_BODY void displace(const Storage* rows, Index stride, const float* basis, int frequencies,
                       V (&x)[kFrames], V (&y)[kFrames]) {
+  SW_UNROLL
   for (int f = 0; f < kFrames; ++f) x[f] = y[f] = broadcast<V>(0.0f);
   for (int k = 0; k < frequencies; ++k, rows += 4 * stride) {
     const V real_x = load<V>(rows), imaginary_x = load<V>(rows + stride);
     const V real_y = load<V>(rows + 2 * stride), imaginary_y = load<V>(rows + 3 * stride);
+    SW_UNROLL
     for (int f = 0; f < kFrames; ++f) {
       const float* term = basis + 2 * (static_cast<Index>(f) * frequencies + k);
       const V cosine = broadcast<V>(term[0]), sine = broadcast<V>(term[1]);
@@ -38,6 +40,7 @@ template <class V, int kFrames>
 SW_BODY V add_magnitudes(const Half* rows, const float* basis, int frequencies, V total) {
   V x[kFrames], y[kFrames];
   displace<V, kFrames>(rows, kBlock, basis, frequencies, x, y);
+  SW_UNROLL
   for (int f = 0; f < kFrames; ++f) total = total + square_root(fused(x[f], x[f], y[f] * y[f]));
   return total;
 }

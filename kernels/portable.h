@@ -4,9 +4,16 @@
 
 #include <stdint.h>
 
+// SW_UNROLL before a loop over registers keeps compilers from placing them in memory.
 #ifdef __CUDACC__
 #define SW_BODY __device__ __forceinline__
+#define SW_UNROLL _Pragma("unroll")
 #else
+#ifdef __clang__
+#define SW_UNROLL _Pragma("unroll")
+#else
+#define SW_UNROLL _Pragma("GCC unroll 8")
+#endif
 #define SW_BODY inline __attribute__((always_inline))
 #endif
 

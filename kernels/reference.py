@@ -41,8 +41,9 @@ def motion_at(spectrum: Array, basis: Float) -> Float:
     """
     num_frequencies, _, height, width = spectrum.shape
     components = spectrum.reshape(num_frequencies, 2, 2, height, width).astype(np.float64)
-    frames = np.einsum("nkc,kxchw->nxhw", basis.reshape(len(basis), num_frequencies, 2), components)
-    return frames.astype(np.float32)
+    terms = basis.reshape(len(basis), num_frequencies, 2)
+    frames: Float = np.einsum("nkc,kxchw->nxhw", terms, components).astype(np.float32)
+    return frames
 
 
 def mean_magnitude(spectrum: Array, basis: Float) -> Float:

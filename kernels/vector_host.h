@@ -1,5 +1,6 @@
 // `Lanes`: the widest host vector that stays in one register (wider ones spill, 4x slower).
-// `stream` bypasses the caches; it needs an address that is a multiple of the value's size.
+// `interleave` gives x0 y0 x1 y1 ... in two vectors. `stream` bypasses the caches; it needs an
+// address that is a multiple of the value's size.
 #pragma once
 
 #include "vector.h"
@@ -41,6 +42,12 @@ SW_BODY void stream(Half* to, Lanes value) {
 }
 SW_BODY Lanes fused(Lanes a, Lanes b, Lanes c) { return _mm512_fmadd_ps(a, b, c); }
 SW_BODY Lanes square_root(Lanes value) { return _mm512_sqrt_ps(value); }
+SW_BODY void interleave(Lanes x, Lanes y, Lanes* low, Lanes* high) {
+  const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const __m512i last = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+  *low = _mm512_permutex2var_ps(x, first, y);
+  *high = _mm512_permutex2var_ps(x, last, y);
+}
 
 #elif defined(__AVX2__)
 
@@ -71,6 +78,11 @@ SW_BODY void stream(Half* to, Lanes value) {
 }
 SW_BODY Lanes fused(Lanes a, Lanes b, Lanes c) { return _mm256_fmadd_ps(a, b, c); }
 SW_BODY Lanes square_root(Lanes value) { return _mm256_sqrt_ps(value); }
+SW_BODY void interleave(Lanes x, Lanes y, Lanes* low, Lanes* high) {
+  const __m256 even = _mm256_unpacklo_ps(x, y), odd = _mm256_unpackhi_ps(x, y);
+  *low = _mm256_permute2f128_ps(even, odd, 0x20);
+  *high = _mm256_permute2f128_ps(even, odd, 0x31);
+}
 
 #elif defined(__aarch64__)
 
@@ -96,6 +108,10 @@ SW_BODY void stream(float* to, Lanes value) { store(to, value); }
 SW_BODY void stream(Half* to, Lanes value) { store(to, value); }
 SW_BODY Lanes fused(Lanes a, Lanes b, Lanes c) { return vfmaq_f32(c, a, b); }
 SW_BODY Lanes square_root(Lanes value) { return vsqrtq_f32(value); }
+SW_BODY void interleave(Lanes x, Lanes y, Lanes* low, Lanes* high) {
+  *low = vzip1q_f32(x, y);
+  *high = vzip2q_f32(x, y);
+}
 
 #else
 
@@ -124,6 +140,10 @@ SW_BODY Lanes fused(Lanes a, Lanes b, Lanes c) { return a * b + c; }
 SW_BODY Lanes square_root(Lanes value) {
   for (int i = 0; i < lanes<Lanes>; ++i) value[i] = square_root(value[i]);
   return value;
+}
+SW_BODY void interleave(Lanes x, Lanes y, Lanes* low, Lanes* high) {
+  *low = Lanes{x[0], y[0], x[1], y[1]};
+  *high = Lanes{x[2], y[2], x[3], y[3]};
 }
 
 #endif
