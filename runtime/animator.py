@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from . import spectrum
-from .budget import DECODER_BATCH, layout_for
+from .budget import DECODER_BATCH, engine_bytes, layout_for
 from .bundle import Bundle
-from .engine import Engine, engine_for, shape_at, usable_cores
+from .engine import Engine, engine_for, factor_and_symbol, usable_cores
 from .memory import Plan, parse_bytes
-from .photo import PhotoSource, Size, fit, read_photo, resize
+from .photo import LONGEST_SIDE, PhotoSource, Size, fit, read_photo, resize
 from .renderer import Layout, Renderer
 from .sampler import Schedule, initial_noise, sample
 from .scene import Scene, check_volume
@@ -44,8 +44,7 @@ class Animator:
 
     def analyze(self, photo: PhotoSource, seed: int = 0, steps: int | None = None, size: Size | None = None) -> Scene:
         """Predict how the photo moves. Another seed gives another, equally plausible motion."""
-        source = read_photo(photo)
-        pixels = fit(source, size)
+        pixels = fit(read_photo(photo, size, LONGEST_SIDE), size)
         layout = self._layout(pixels.shape[1::-1], spectrum.motion_grid(*pixels.shape[1::-1]))
         volume = self.predict(pixels, seed, steps)
         return self._scene(pixels, volume, layout, self.manifest.num_frames, self.manifest.fps)
@@ -59,7 +58,7 @@ class Animator:
         fps: float = 30.0,
     ) -> Scene:
         """Render a motion that came from elsewhere, (K, 4, h, w) px on any grid over the whole photo."""
-        pixels = fit(read_photo(photo), size)
+        pixels = fit(read_photo(photo, size, LONGEST_SIDE), size)
         volume = check_volume(spectral_volume, pixels.shape[1::-1])
         layout = self._layout(pixels.shape[1::-1], volume.shape[:1:-1], len(volume))
         return self._scene(pixels, volume, layout, num_frames, fps)
@@ -82,10 +81,8 @@ class Animator:
         """Condition (1, Cc, h, w), guide (1, Cg, Hg, Wg) and expected amplitude (1, K-1, h, w)."""
         photo = resize(pixels, (2 * grid[0], 2 * grid[1]))
         planes = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
-        with self._engine("image_encoder") as encoder:
-            multiple = self.manifest.grid_multiple
-            cells = {"h": grid[1] // multiple, "w": grid[0] // multiple}
-            outputs = {spec.name: np.empty(shape_at(spec.shape, cells), np.float32) for spec in encoder.outputs}
+        with self._engine("image_encoder", "photo", planes.shape) as encoder:
+            outputs = {spec.name: np.empty(spec.shape, np.float32) for spec in encoder.outputs}
             encoder.bind(photo=planes, **outputs)
             encoder.run()
         return [outputs[name] for name in ("condition", "guide", "amplitude")]
@@ -96,7 +93,7 @@ class Animator:
         shape = (manifest.num_frequencies - 1, manifest.latent_channels, *condition.shape[2:])
         latents = initial_noise(seed, shape)
         velocity, timestep = np.empty_like(latents), np.empty(1, np.float32)
-        with self._engine("denoiser") as denoiser:
+        with self._engine("denoiser", "latents", shape) as denoiser:
             denoiser.bind(latents=latents, timestep=timestep, condition=condition, prediction=velocity)
 
             def predict(_: Float, t: int) -> Float:
@@ -110,12 +107,13 @@ class Animator:
     def _decode(self, latents: Float, guide: Float) -> Float:
         """Spectral volume (K, 4, Hg, Wg), px of the networks' grid."""
         coefficients = np.empty((len(latents), 4, *guide.shape[2:]), np.float32)
-        with self._engine("decoder") as decoder:
+        with self._engine("decoder", "latents", (DECODER_BATCH, *latents.shape[1:])) as decoder:
             for i in range(0, len(latents), DECODER_BATCH):
                 part = slice(i, i + DECODER_BATCH)
                 decoder.bind(latents=latents[part], guide=guide, coefficients=coefficients[part])
                 decoder.run()
-        return spectrum.volume_from_coefficients(coefficients, np.asarray(self.manifest.scales, np.float32))
+        scales = np.asarray(self.manifest.scales, np.float32)
+        return spectrum.smooth(spectrum.volume_from_coefficients(coefficients, scales))
 
     def _layout(self, size: Size, grid: Size, num_frequencies: int | None = None) -> Layout:
         return layout_for(self.manifest, size, grid, num_frequencies or self.manifest.num_frequencies, self.budget)
@@ -124,13 +122,23 @@ class Animator:
         height, width = layout.padded
         extent = height / layout.height, width / layout.width
         padded = spectrum.resize_volume(volume, *layout.grid, extent)
-        synthesis = self._engine("synthesis")
-        with self._engine("pyramid") as pyramid:
+        tile = (1, 3, layout.tile_rows, width)
+        synthesis = self._engine("synthesis", "still", tile)
+        with self._engine("pyramid", "photo", tile) as pyramid:
             renderer = Renderer(layout, pyramid, synthesis, pixels, padded, num_frames, self.threads)
         return Scene(renderer, volume, num_frames, fps)
 
-    def _engine(self, name: str) -> Engine:
-        return engine_for(self.backend, self.bundle.network_bytes(name), name, threads=self.threads, arena_bytes=self.budget)
+    def _engine(self, name: str, input_name: str, shape: tuple[int, ...]) -> Engine:
+        """A network, made for an input (N, C, rows, columns) of this shape."""
+        sizes = {}
+        for dimension, size in zip(self.manifest.networks[name].inputs[input_name].shape, shape, strict=True):
+            if isinstance(dimension, str):
+                factor, symbol = factor_and_symbol(dimension)
+                sizes[symbol] = size // factor
+        # not the whole budget: ONNX Runtime's tables take a 64th of what its arena may hold
+        arena_bytes = min(self.budget, 2 * engine_bytes(self.manifest, name, shape[2] * shape[3]))
+        network = self.bundle.network_bytes(name)
+        return engine_for(self.backend, network, name, sizes=sizes, threads=self.threads, arena_bytes=arena_bytes)
 
     def close(self) -> None:
         """Nothing outlives a call but the scenes handed out; here so that `with` reads naturally."""
