@@ -18,7 +18,7 @@ from .mp4 import Mp4Encoder, import_av
 from .output import atomic_output, check_output
 from .photo import Pixels, Size
 
-FRAMES_IN_FLIGHT = 3
+FRAMES_IN_FLIGHT = 2
 MAX_FPS = 240
 
 

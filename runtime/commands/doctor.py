@@ -3,13 +3,16 @@
 import argparse
 import platform
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 
+import numpy as np
+
 from ..bundle import Bundle
-from ..engine import BACKENDS, engine_for
-from ..errors import BackendError, BundleError, StillwaveError
+from ..engine import BACKENDS, engine_for, shape_at
+from ..errors import BackendError, BundleError
 from ..memory import format_bytes
 from .outcome import Outcome
 
@@ -18,7 +21,7 @@ MARKS = {"ok": "ok ", "missing": "-- ", "warning": "!  ", "broken": "XX "}
 
 @dataclass(frozen=True)
 class Check:
-    """`status` is a key of MARKS. Only what no command can do without is "broken"."""
+    """`status` is a key of MARKS; `exit_code` is set where no command can do without it."""
 
     name: str
     status: str
@@ -27,7 +30,7 @@ class Check:
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    """Every check by doing: the bundle is hashed, and each backend runs up one of its networks."""
+    """Checks by doing: the bundle is hashed, and every backend runs one of its networks."""
     checks = [*_versions(), *_kernels()]
     try:
         bundle = Bundle.open()
@@ -75,12 +78,26 @@ def _backends(bundle: Bundle) -> Iterator[Check]:
         if backend == "auto":
             continue
         try:
-            with engine_for(backend, network, smallest, threads=1):
-                yield Check(f"backend {backend}", "ok", f"runs {smallest}")
-        except StillwaveError as error:
+            _run_once(backend, network, smallest)
+            yield Check(f"backend {backend}", "ok", f"ran {smallest}")
+        except BackendError as error:
             is_essential = backend == "cpu"
             status, exit_code = ("broken", error.exit_code) if is_essential else ("missing", 0)
             yield Check(f"backend {backend}", status, str(error), exit_code)
+        except Exception as error:  # a broken installation fails in any way
+            detail = f"{type(error).__name__}: {error}; reinstall its package"
+            exit_code = BackendError.exit_code if backend == "cpu" else 0
+            yield Check(f"backend {backend}", "broken", detail, exit_code)
+
+
+def _run_once(backend: str, network: bytes, name: str) -> None:
+    """On zeros, with every symbol of a shape at 8. A backend that loads may still not run."""
+    sizes: defaultdict[str, int] = defaultdict(lambda: 8)
+    with engine_for(backend, network, name, threads=1) as engine:
+        specs = engine.inputs + engine.outputs
+        arrays = {s.name: np.zeros(shape_at(s.shape, sizes), s.dtype) for s in specs}
+        engine.bind(**arrays)
+        engine.run()
 
 
 def _extras() -> Iterator[Check]:
