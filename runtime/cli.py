@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import StillwaveError
@@ -111,22 +111,24 @@ def _clip_options() -> argparse.ArgumentParser:
         help="its suffix chooses: .mp4 .webp .gif .apng, none for a folder of PNGs",
     )
     add = options.add_argument
-    add("--seconds", type=positive, default=5.0, help="length (default: %(default)s)")
-    add("--fps", type=positive, default=30.0, help="frames a second (default: %(default)s)")
+    add("--seconds", type=number(0.01, 3600), default=5.0, help="length (default: %(default)s)")
+    add("--fps", type=number(0.1, 240), default=30.0, help="frames a second (default: %(default)s)")
     add(
         "--size", type=size, metavar="WxH",
         help="the photo is cropped to this shape (default: its own, at most 1280 on the long side)",
     )
-    add("--magnify", type=number, default=1.0, help="of the motion (default: %(default)s)")
-    add("--speed", type=number, default=1.0, help="of the motion (default: %(default)s)")
+    add("--magnify", type=number(-100, 100), default=1.0, help="of the motion (default: %(default)s)")
+    add("--speed", type=number(-100, 100), default=1.0, help="of the motion (default: %(default)s)")
     return options
 
 
 def _sampling_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
-    options.add_argument("--steps", type=count, help="of denoising (default: the bundle's)")
-    options.add_argument(
-        "--seed", type=whole, default=0, help="another seed moves otherwise (default: %(default)s)"
+    add = options.add_argument
+    add("--steps", type=whole(1, 1000), help="of denoising (default: the bundle's)")
+    add(
+        "--seed", type=whole(0, 2**63 - 1), default=0,
+        help="another seed moves otherwise (default: %(default)s)",
     )
     return options
 
@@ -138,7 +140,7 @@ def _engine_options() -> argparse.ArgumentParser:
     )
     options.add_argument("--memory-budget", default="512MiB", help="default: %(default)s")
     options.add_argument(
-        "--threads", type=whole, default=0, help="default: one for each core it may use"
+        "--threads", type=whole(0, 1024), default=0, help="default: one for each core it may use"
     )
     options.add_argument("--bundle", metavar="FOLDER", help="default: the one installed")
     return options
@@ -168,31 +170,25 @@ def size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"want a number, got {text!r}")
-    return value
+def number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"want a number of {low:g} to {high:g}, got {text!r}")
+        return value
+
+    return parse
 
 
-def positive(text: str) -> float:
-    value = number(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"want a number more than 0, got {text!r}")
-    return value
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(
+                f"want a whole number of {low} to {high}, got {text!r}"
+            )
+        return int(text)
 
-
-def whole(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"want a whole number, 0 or more, got {text!r}")
-    return int(text)
-
-
-def count(text: str) -> int:
-    value = whole(text)
-    if value == 0:
-        raise argparse.ArgumentTypeError(f"want a whole number, 1 or more, got {text!r}")
-    return value
+    return parse

@@ -19,7 +19,7 @@ from .output import atomic_output, check_output
 from .photo import Pixels, Size
 
 FRAMES_IN_FLIGHT = 2
-MAX_FPS = 240
+MIN_FPS, MAX_FPS = 0.1, 240
 
 
 class FrameEncoder(Protocol):
@@ -71,8 +71,8 @@ class VideoWriter:
         fps: float | Fraction,
         format: str | None = None,
     ) -> None:
-        if not 0 < fps <= MAX_FPS:
-            raise EncodeError(f"want more than 0 and at most {MAX_FPS} frames a second, got {fps}")
+        if not MIN_FPS <= fps <= MAX_FPS:
+            raise EncodeError(f"want {MIN_FPS} to {MAX_FPS} frames a second, got {fps}")
         self.format = output_format(path, format)
         self.path, self.size = Path(path), size
         self.fps = Fraction(fps).limit_denominator(1001)

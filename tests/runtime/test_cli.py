@@ -172,11 +172,12 @@ def test_progress_is_shown_on_a_terminal_only(folder, capsys, monkeypatch):
     ("animate photo.png", "required: -o/--output"),
     ("animate photo.png -o a.mp4 --size 512", "want WIDTHxHEIGHT such as 512x288, got '512'"),
     ("animate photo.png -o a.mp4 --size 0x288", "want WIDTHxHEIGHT"),
-    ("animate photo.png -o a.mp4 --fps 0", "want a number more than 0, got '0'"),
-    ("animate photo.png -o a.mp4 --seconds nan", "want a number, got 'nan'"),
-    ("animate photo.png -o a.mp4 --magnify much", "want a number, got 'much'"),
-    ("animate photo.png -o a.mp4 --steps 0", "want a whole number, 1 or more, got '0'"),
-    ("animate photo.png -o a.mp4 --seed -1", "want a whole number, 0 or more, got '-1'"),
+    ("animate photo.png -o a.mp4 --fps 0", "want a number of 0.1 to 240, got '0'"),
+    ("animate photo.png -o a.mp4 --seconds nan", "want a number of 0.01 to 3600, got 'nan'"),
+    ("animate photo.png -o a.mp4 --magnify much", "want a number of -100 to 100, got 'much'"),
+    ("animate photo.png -o a.mp4 --speed 1e9", "want a number of -100 to 100, got '1e9'"),
+    ("animate photo.png -o a.mp4 --steps 0", "want a whole number of 1 to 1000, got '0'"),
+    ("animate photo.png -o a.mp4 --seed -1", "want a whole number of 0 to"),
     ("bundle burn", "invalid choice"),
 ])  # fmt: skip
 def test_usage_errors_exit_with_2(capsys, arguments, match):

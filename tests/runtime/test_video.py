@@ -234,9 +234,9 @@ def test_mp4_without_av_names_the_extra(tmp_path, monkeypatch):
         output_format(tmp_path / "a.mp4")
 
 
-@pytest.mark.parametrize("fps", [0, -1, 1000, float("nan")])
+@pytest.mark.parametrize("fps", [0, -1, 1e-9, 1000, float("nan")])
 def test_impossible_frame_rate_is_refused(tmp_path, fps):
-    with pytest.raises(EncodeError, match=f"frames a second, got {fps}"):
+    with pytest.raises(EncodeError, match=f"want 0.1 to 240 frames a second, got {fps}"):
         VideoWriter(tmp_path / "a.webp", (32, 32), fps)
 
 
