@@ -22,10 +22,13 @@ def sway(height: int, width: int) -> np.ndarray:
 def main(photo: str, video: str) -> None:
     pixels = read_photo(photo).pixels
     height, width = pixels.shape[:2]
-    with Animator() as animator, animator.scene(pixels, sway(height // 4, width // 4)) as scene:
-        with VideoWriter(video, scene.size, fps=30) as writer:
-            for frame in scene.frames():
-                writer.write(frame)
+    with (
+        Animator() as animator,
+        animator.scene(pixels, sway(height // 4, width // 4)) as scene,
+        VideoWriter(video, scene.size, fps=30) as writer,
+    ):
+        for frame in scene.frames():
+            writer.write(frame)
 
 
 if __name__ == "__main__":

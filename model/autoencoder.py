@@ -23,7 +23,12 @@ class SliceEncoder(nn.Module):
             if level:
                 layers.append(nn.Conv2d(channels[level - 1], width, 3, stride=2, padding=1))
             layers.append(ResidualBlock(width, width))
-        layers += [ResidualBlock(width, width), norm(width), nn.SiLU(), nn.Conv2d(width, 2 * preset.latent_channels, 3, padding=1)]
+        layers += [
+            ResidualBlock(width, width),
+            norm(width),
+            nn.SiLU(),
+            nn.Conv2d(width, 2 * preset.latent_channels, 3, padding=1),
+        ]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, slices: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,7 +46,9 @@ class SliceDecoder(nn.Module):
         self.conv_in = nn.Conv2d(preset.latent_channels, channels[-1], 3, padding=1)
         self.mid = ResidualBlock(channels[-1], channels[-1])
         self.blocks = nn.ModuleList(ResidualBlock(c, c) for c in reversed(channels))
-        self.ups = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(channels[:0:-1], channels[-2::-1], strict=True))
+        self.ups = nn.ModuleList(
+            nn.Conv2d(a, b, 3, padding=1) for a, b in zip(channels[:0:-1], channels[-2::-1], strict=True)
+        )
         self.guide_in = nn.Conv2d(guide * self.patch**2, channels[0], 1)
         self.gate = nn.Conv2d(guide, 1, 3, padding=1)
         self.conv_out = nn.Conv2d(channels[0], 4 * self.patch**2, 3, padding=1)

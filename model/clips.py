@@ -62,12 +62,16 @@ def read_frames(path: Path, limit: int = 150) -> np.ndarray:
     import av
 
     with av.open(str(path)) as container:
-        frames = [frame.to_ndarray(format="rgb24") for _, frame in zip(range(limit), container.decode(video=0), strict=False)]
-    return np.stack([cv2.resize(f, FLOW_SIZE, interpolation=cv2.INTER_AREA) if f.shape[1::-1] != FLOW_SIZE else f for f in frames])
+        frames = [
+            frame.to_ndarray(format="rgb24") for _, frame in zip(range(limit), container.decode(video=0), strict=False)
+        ]
+    return np.stack(
+        [cv2.resize(f, FLOW_SIZE, interpolation=cv2.INTER_AREA) if f.shape[1::-1] != FLOW_SIZE else f for f in frames]
+    )
 
 
 def measure_motion(frames: np.ndarray) -> np.ndarray:
-    """Gated optical flow from frame 0 to every frame: uint8 (T, H, W, 3) -> float32 (T, 2, H/2, W/2), px of that grid."""
+    """Gated optical flow from frame 0: uint8 (T, H, W, 3) -> float32 (T, 2, H/2, W/2), px of that grid."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0)
     flow.setVariationalRefinementIterations(10)
@@ -85,7 +89,9 @@ def motion_gate(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Optical flow invents motion in flat backgrounds. Frame 0 is left out: it is the codec's key frame.
     """
-    small = np.stack([cv2.cvtColor(cv2.resize(f, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY) for f in frames[1:]])
+    small = np.stack(
+        [cv2.cvtColor(cv2.resize(f, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY) for f in frames[1:]]
+    )
     local = np.sqrt(cv2.GaussianBlur(small.astype(np.float32).var(0), (0, 0), GATE_SIGMA_PX))
     x = np.clip((local - GATE_RANGE[0]) / (GATE_RANGE[1] - GATE_RANGE[0]), 0, 1)
     return x * x * (3 - 2 * x)

@@ -37,7 +37,9 @@ class Denoiser(nn.Module):
         super().__init__()
         channels, embedding = preset.denoiser_channels, 4 * preset.denoiser_channels[0]
         self.num_slices, self.width = preset.num_slices, channels[0]
-        self.embed = nn.Sequential(nn.Linear(2 * self.width, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU())
+        self.embed = nn.Sequential(
+            nn.Linear(2 * self.width, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
+        )
         self.latents_in = nn.Conv2d(preset.latent_channels, channels[0], 3, padding=1)
         self.condition_in = nn.Conv2d(condition_channels, channels[0], 3, padding=1)
 
@@ -49,7 +51,9 @@ class Denoiser(nn.Module):
                 width = out
                 skips.append(width)
             last = level == len(channels) - 1
-            self.down.append(nn.ModuleList([blocks, nn.Identity() if last else nn.Conv2d(out, out, 3, stride=2, padding=1)]))
+            self.down.append(
+                nn.ModuleList([blocks, nn.Identity() if last else nn.Conv2d(out, out, 3, stride=2, padding=1)])
+            )
         self.mid = Block(width, width, embedding, spatial=True)
         for level in reversed(range(len(channels))):
             out, spatial = channels[level], preset.denoiser_attention[level]

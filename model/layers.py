@@ -72,6 +72,8 @@ class FrequencyAttention(Attention):
 
 def sinusoid(position: Tensor, channels: int, longest: float) -> Tensor:
     """Sine and cosine features of a position, geometric wavelengths up to `longest`: (B,) -> (B, channels)."""
-    rate = torch.exp(-torch.arange(channels // 2, device=position.device) * (2 / channels * torch.log(torch.tensor(longest))))
+    rate = torch.exp(
+        -torch.arange(channels // 2, device=position.device) * (2 / channels * torch.log(torch.tensor(longest)))
+    )
     angle = position[:, None].float() * rate[None]
     return torch.cat([angle.sin(), angle.cos()], 1)

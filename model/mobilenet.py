@@ -81,7 +81,9 @@ class MobileNetV2(nn.Module):
         with torch.no_grad():
             for conv, (weight, bias) in zip(own, source, strict=False):
                 if conv.weight.shape != weight.shape:
-                    raise ValueError(f"{path}: weight {tuple(weight.shape)} where MobileNetV2 has {tuple(conv.weight.shape)}")
+                    raise ValueError(
+                        f"{path}: weight {tuple(weight.shape)} where MobileNetV2 has {tuple(conv.weight.shape)}"
+                    )
                 conv.weight.copy_(weight)
                 conv.bias.copy_(bias)
 

@@ -27,12 +27,20 @@ class FeaturePyramid(nn.Module):
         fine, mid, coarse = preset.pyramid_channels
         self.trunk = ResNet34() if preset.pyramid_trunk == "resnet34" else None
         self.multiple = 32 if self.trunk else 4  # H and W must be divisible by this
-        self.fine = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.LeakyReLU(0.1), nn.Conv2d(16, fine - PASSED, 3, padding=1))
+        self.fine = nn.Sequential(
+            nn.Conv2d(3, 16, 3, padding=1), nn.LeakyReLU(0.1), nn.Conv2d(16, fine - PASSED, 3, padding=1)
+        )
         if self.trunk:
             self.mid, self.coarse = nn.Conv2d(64, mid, 1), nn.Conv2d(64 + 128 + 256 + 512, coarse, 1)
         else:
-            self.mid = nn.Sequential(nn.Conv2d(fine, mid, 3, stride=2, padding=1), nn.LeakyReLU(0.1), nn.Conv2d(mid, mid, 3, padding=1))
-            self.coarse = nn.Sequential(nn.Conv2d(mid, coarse, 3, stride=2, padding=1), nn.LeakyReLU(0.1), nn.Conv2d(coarse, coarse, 3, padding=1))
+            self.mid = nn.Sequential(
+                nn.Conv2d(fine, mid, 3, stride=2, padding=1), nn.LeakyReLU(0.1), nn.Conv2d(mid, mid, 3, padding=1)
+            )
+            self.coarse = nn.Sequential(
+                nn.Conv2d(mid, coarse, 3, stride=2, padding=1),
+                nn.LeakyReLU(0.1),
+                nn.Conv2d(coarse, coarse, 3, padding=1),
+            )
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         level0 = torch.cat([photo, torch.ones_like(photo[:, :1]), self.fine(photo)], 1)
@@ -75,7 +83,9 @@ class Synthesis(nn.Module):
             layers += [nn.Conv2d(channels, channels, 3, padding=1), nn.LeakyReLU(0.1)]
         return nn.Sequential(*layers)
 
-    def forward(self, level0: Tensor, level1: Tensor, level2: Tensor, still: Tensor, motion: Tensor, activity: Tensor) -> Tensor:
+    def forward(
+        self, level0: Tensor, level1: Tensor, level2: Tensor, still: Tensor, motion: Tensor, activity: Tensor
+    ) -> Tensor:
         up = functional.interpolate(self.coarse_up(self.coarse(level2)), scale_factor=2.0, mode="nearest")
         up = functional.interpolate(self.mid_up(self.mid(level1 + up)), scale_factor=2.0, mode="nearest")
         difference = level0[:, :3] - still
@@ -100,5 +110,7 @@ class Renderer(nn.Module):
         for j, level in enumerate(self.pyramid(photo)):
             size = level.shape[2:]
             level_motion = functional.interpolate(motion, size, mode="bilinear") / 2**j
-            splatted.append(softmax_splat(level, level_motion, functional.interpolate(importance, size, mode="bilinear")))
+            splatted.append(
+                softmax_splat(level, level_motion, functional.interpolate(importance, size, mode="bilinear"))
+            )
         return self.synthesis(*splatted, photo, motion, activity)

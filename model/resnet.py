@@ -16,7 +16,9 @@ class BasicBlock(nn.Module):
         self.norm_out = nn.BatchNorm2d(out_channels)
         self.skip = nn.Identity()
         if stride > 1 or in_channels != out_channels:
-            self.skip = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
+            self.skip = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         h = functional.relu(self.norm_in(self.conv_in(x)))

@@ -32,12 +32,27 @@ def sample_from_clip(clip: Clip, rng: np.random.Generator) -> tuple[np.ndarray, 
     photo, volume = clip.start(int(rng.integers(len(clip.frames))))
     to_source = random_affine(rng, volume.shape[3], volume.shape[2])
     # a grid cell's centre (i + 0.5) is twice as far along in the photo
-    photo = cv2.warpAffine(photo, scaled_affine(to_source, 2), PHOTO_SIZE, flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101)
+    photo = cv2.warpAffine(
+        photo,
+        scaled_affine(to_source, 2),
+        PHOTO_SIZE,
+        flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
     planes = volume.reshape(-1, *volume.shape[2:])
-    warped = np.stack([cv2.warpAffine(p, to_source, GRID, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101) for p in planes])
+    warped = np.stack(
+        [
+            cv2.warpAffine(
+                p, to_source, GRID, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT_101
+            )
+            for p in planes
+        ]
+    )
     xy = warped.reshape(len(volume), 2, 2, GRID[1], GRID[0])  # component, Re/Im
     inverse = np.linalg.inv(to_source[:, :2]).astype(np.float32)
-    return jitter_colour(photo, rng), np.einsum("ij,kjrhw->kirhw", inverse, xy).reshape(len(volume), 4, GRID[1], GRID[0])
+    return jitter_colour(photo, rng), np.einsum("ij,kjrhw->kirhw", inverse, xy).reshape(
+        len(volume), 4, GRID[1], GRID[0]
+    )
 
 
 def random_affine(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
@@ -79,7 +94,9 @@ def sample_from_scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return scene.photo(), scene.spectral_volume(GRID)
 
 
-def samples(clips: list[Clip], start: int, count: int, clip_share: float = CLIP_SHARE) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def samples(
+    clips: list[Clip], start: int, count: int, clip_share: float = CLIP_SHARE
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Samples number start to start + count: the number is the seed."""
     for index in range(start, start + count):
         rng = np.random.default_rng((index, 1))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from . import spectrum
 from .budget import DECODER_BATCH, engine_bytes, layout_for
 from .bundle import Bundle
-from .engine import Engine, engine_for, factor_and_symbol, usable_cores
+from .engine import Engine, engine_for, factor_and_symbol, shape_at, usable_cores
 from .memory import Plan, parse_bytes
 from .photo import LONGEST_SIDE, PhotoSource, Size, fit, read_photo, resize
 from .renderer import Layout, Renderer
@@ -82,7 +82,7 @@ class Animator:
         photo = resize(pixels, (2 * grid[0], 2 * grid[1]))
         planes = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         with self._engine("image_encoder", "photo", planes.shape) as encoder:
-            outputs = {spec.name: np.empty(spec.shape, np.float32) for spec in encoder.outputs}
+            outputs = {spec.name: np.empty(shape_at(spec.shape, {}), np.float32) for spec in encoder.outputs}
             encoder.bind(photo=planes, **outputs)
             encoder.run()
         return [outputs[name] for name in ("condition", "guide", "amplitude")]

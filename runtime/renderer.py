@@ -1,7 +1,7 @@
 """Warped features -> frame: the photo's pyramid once, then motion, splat and synthesis per frame.
 
 A frame is made in horizontal tiles of equal height, one where the memory budget allows. Tiles overlap
-by HALO rows on each side, more than the networks see, so that tiling does not change a pixel.
+by a halo of rows on each side, as many as the networks see, so that tiling does not change a pixel.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from stillwave import kernels
 from .engine import Engine
 from .memory import Arena, Buffer, Plan, place
 from .motion import activity_from_weight, importance_from_weight
-from .splat import Level
 from .spectrum import Float
+from .splat import Level
 
-HALO = 32  # rows at full size: beyond the receptive field of pyramid and synthesis, a multiple of 32
+HALO = 16  # rows at full size that pyramid and synthesis of `edge` see beside a row, exactly
 PASS = 8  # frames whose motion is made in one pass over the spectral volume
 
 Shape = tuple[int, ...]
@@ -35,6 +35,7 @@ class Layout:
     num_frequencies: int
     channels: tuple[int, ...]  # of each pyramid level, finest first
     multiple: int
+    halo: int  # rows beside those a tile keeps that pyramid and synthesis see; of `multiple`
     tile_rows: int  # rows a tile computes, halos included; padded height if one tile does
 
     @property
@@ -45,8 +46,8 @@ class Layout:
         """(first row computed, first row kept, end of the rows kept) of each tile."""
         height, kept = self.padded[0], 0
         while kept < height:
-            first = min(max(0, kept - HALO), height - self.tile_rows)
-            end = height if first + self.tile_rows >= height else first + self.tile_rows - HALO
+            first = min(max(0, kept - self.halo), height - self.tile_rows)
+            end = height if first + self.tile_rows >= height else first + self.tile_rows - self.halo
             yield first, kept, end
             kept = end
 
@@ -99,13 +100,21 @@ class Renderer:
     """
 
     def __init__(
-        self, layout: Layout, pyramid: Engine, synthesis: Engine, photo: npt.NDArray[np.uint8], volume: Float, num_frames: int, threads: int
+        self,
+        layout: Layout,
+        pyramid: Engine,
+        synthesis: Engine,
+        photo: npt.NDArray[np.uint8],
+        volume: Float,
+        num_frames: int,
+        threads: int,
     ):
         self.layout, self.synthesis, self.num_frames, self.threads = layout, synthesis, num_frames, threads
-        arena = Arena(layout.plan())
-        self.arrays: dict[str, Any] = {n: arena.view(n, kind, shape) for n, (shape, kind, _, _) in layout.shapes().items()}
-        self.arena = arena
-        (H, W), pad = layout.padded, (layout.padded[0] - layout.height, layout.padded[1] - layout.width)
+        self.arena = Arena(layout.plan())
+        self.arrays: dict[str, Any] = {}
+        for name, (shape, kind, _, _) in layout.shapes().items():
+            self.arrays[name] = self.arena.view(name, kind, shape)
+        pad = layout.padded[0] - layout.height, layout.padded[1] - layout.width
         self.photo = np.pad(photo, ((0, pad[0]), (0, pad[1]), (0, 0)), mode="edge") if any(pad) else photo
         self.spectrum = kernels.BlockedSpectrum(volume, self.arrays["spectrum"])
         self._weigh()

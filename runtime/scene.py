@@ -42,7 +42,12 @@ class Scene:
         return out
 
     def frames(
-        self, seconds: float = 5.0, fps: float = 30.0, magnify: float = 1.0, speed: float = 1.0, out: Frame | None = None
+        self,
+        seconds: float = 5.0,
+        fps: float = 30.0,
+        magnify: float = 1.0,
+        speed: float = 1.0,
+        out: Frame | None = None,
     ) -> Iterator[Frame]:
         """Frames of a video of `seconds` at `fps`. It closes exactly where seconds * speed is a whole
         number of the motion's own period (5 s as shipped).

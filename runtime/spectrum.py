@@ -55,7 +55,8 @@ def coefficients_from_volume(S: Float, scales: Float) -> Float:
     returns  (K-1, 4, H, W) float32
     """
     ratio = S[1:] / scales[1:, None, None, None]
-    return (np.sign(ratio) * np.sqrt(np.abs(ratio))).astype(np.float32)
+    normalised: Float = np.sign(ratio) * np.sqrt(np.abs(ratio))
+    return normalised.astype(np.float32, copy=False)
 
 
 def volume_from_coefficients(coefficients: Float, scales: Float) -> Float:
@@ -136,7 +137,8 @@ def interpolation_matrix(source: int, target: int, extent: float = 1.0) -> Float
     centres = (np.arange(target) + 0.5) * cell - 0.5
     distance = np.abs(np.clip(centres, 0, source - 1)[:, None] - np.arange(source))
     matrix = np.maximum(0, 1 - distance / max(1.0, cell))
-    return (matrix / matrix.sum(1, keepdims=True)).astype(np.float32)
+    rows: Float = matrix / matrix.sum(1, keepdims=True)
+    return rows.astype(np.float32, copy=False)
 
 
 def network_grid(width: int, height: int, multiple: int = 32) -> tuple[int, int]:

@@ -34,7 +34,9 @@ def energy_loss(predicted: Tensor, target: Tensor) -> Tensor:
     """L1 between the root mean square of 4 x 4 and 16 x 16 neighbourhoods."""
     loss = predicted.new_zeros(())
     for size in (4, 16):
-        a, b = (functional.avg_pool2d(x.square().mean(1, keepdim=True), size).add(1e-4).sqrt() for x in (predicted, target))
+        a, b = (
+            functional.avg_pool2d(x.square().mean(1, keepdim=True), size).add(1e-4).sqrt() for x in (predicted, target)
+        )
         loss = loss + functional.l1_loss(a, b)
     return loss / 2
 
@@ -55,7 +57,14 @@ def main() -> None:
     preset = PRESETS[args.preset]
     image_encoder = load_average(args.run, "encoder", ImageEncoder(preset))
     autoencoder = Autoencoder(preset).to(memory_format=torch.channels_last)
-    run = Run(args.run, "autoencoder", autoencoder, [{"params": list(autoencoder.parameters()), "lr": 1e-3}], args.steps, ema=0.995)
+    run = Run(
+        args.run,
+        "autoencoder",
+        autoencoder,
+        [{"params": list(autoencoder.parameters()), "lr": 1e-3}],
+        args.steps,
+        ema=0.995,
+    )
     if args.decoder_only:
         autoencoder.encoder.load_state_dict(run.average.encoder.state_dict())
         autoencoder.encoder.requires_grad_(False)

@@ -55,7 +55,9 @@ class Latents:
         return whitened, torch.stack(conditions), torch.cat(frequencies) if slices else None
 
 
-def velocity_loss(denoiser: Denoiser, signal: Tensor, latents: Tensor, condition: Tensor, frequency: Tensor | None) -> Tensor:
+def velocity_loss(
+    denoiser: Denoiser, signal: Tensor, latents: Tensor, condition: Tensor, frequency: Tensor | None
+) -> Tensor:
     """Mean squared error of the predicted velocity at random timesteps (paper eq. 3, as velocity)."""
     photos = len(condition)
     # stratified: a batch covers the whole schedule

@@ -37,7 +37,14 @@ def main() -> None:
         module.requires_grad_(False)
     trunk = [p for p in encoder.trunk.parameters() if p.requires_grad]
     head = [p for name, p in encoder.named_parameters() if not name.startswith("trunk")]
-    run = Run(args.run, "encoder", encoder, [{"params": trunk, "lr": 1e-4}, {"params": head, "lr": 1e-3}], args.steps, ema=0.99)
+    run = Run(
+        args.run,
+        "encoder",
+        encoder,
+        [{"params": trunk, "lr": 1e-4}, {"params": head, "lr": 1e-3}],
+        args.steps,
+        ema=0.99,
+    )
 
     pool = Pool(args.pool)
     for step in run:

@@ -37,7 +37,9 @@ def main() -> None:
 
     preset = PRESETS[args.preset]
     image_encoder = load_average(args.run, "encoder", ImageEncoder(preset))
-    slice_encoder = load_average(args.run, "autoencoder", Autoencoder(preset)).encoder.to(memory_format=torch.channels_last)
+    slice_encoder = load_average(args.run, "autoencoder", Autoencoder(preset)).encoder.to(
+        memory_format=torch.channels_last
+    )
     clips, scales = load_clips(args.clips, args.pool / "flow"), np.load(args.pool / "scales.npy")
     folder = args.run / "latents"
     folder.mkdir(parents=True, exist_ok=True)

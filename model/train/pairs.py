@@ -46,11 +46,18 @@ def pair_from_clip(clip: Clip, rng: np.random.Generator) -> Pair:
 def pair_from_file(path: Path, rng: np.random.Generator) -> Pair:
     with np.load(path) as pairs:
         i = int(rng.integers(SCENE_TIMES))
-        return pairs["photo"], pairs["frames"][i], pairs["motions"][i].astype(np.float32), pairs["weight"].astype(np.float32)
+        return (
+            pairs["photo"],
+            pairs["frames"][i],
+            pairs["motions"][i].astype(np.float32),
+            pairs["weight"].astype(np.float32),
+        )
 
 
 def crop(pair: Pair, rng: np.random.Generator) -> tuple[Tensor, ...]:
-    """Aligned crops, flipped and recoloured alike: photo, frame (3, h, w), motion (2, h, w) px, importance, activity (1, h, w)."""
+    """Aligned crops, flipped and recoloured alike: photo, frame (3, h, w), motion (2, h, w) px, then
+    importance and activity (1, h, w).
+    """
     photo, frame, motion, weight = pair
     H, W = photo.shape[:2]
     x, y = int(rng.integers(0, (W - CROP[0]) // 4 + 1)) * 4, int(rng.integers(0, (H - CROP[1]) // 4 + 1)) * 4
@@ -89,7 +96,13 @@ def render_scene(seed: int, path: Path) -> None:
     weight = np.mean([np.linalg.norm(scene.motion(t, size), axis=2) for t in rng.uniform(0, 150, TIMES_FOR_WEIGHT)], 0)
     frames = np.stack([scene.frame(t) for t in times])
     partial = path.with_suffix(".partial.npz")
-    np.savez(partial, photo=scene.photo(), frames=frames, motions=motions.astype(np.float16), weight=weight.astype(np.float16))
+    np.savez(
+        partial,
+        photo=scene.photo(),
+        frames=frames,
+        motions=motions.astype(np.float16),
+        weight=weight.astype(np.float16),
+    )
     partial.rename(path)
 
 

@@ -59,5 +59,9 @@ class Pool:
             power = torch.from_numpy((volume[1:] ** 2).sum(1))  # (K-1, Hg, Wg)
             bands = functional.avg_pool2d(power, 8).sqrt() / torch.from_numpy(self.scales[1:, None, None])
             amplitude = (2 * power.sum(0)).sqrt()
-            self.kept[path] = (torch.from_numpy(photo).permute(2, 0, 1).contiguous(), amplitude.half(), (bands + 0.1).log().half())
+            self.kept[path] = (
+                torch.from_numpy(photo).permute(2, 0, 1).contiguous(),
+                amplitude.half(),
+                (bands + 0.1).log().half(),
+            )
         return self.kept[path]

@@ -28,7 +28,9 @@ class PerceptualLoss(nn.Module):
         super().__init__()
         trunk = MobileNetV2()
         trunk.load(weights)
-        self.stages = nn.Sequential(nn.Sequential(trunk.stem, trunk.stages[0]), trunk.stages[1]).eval().requires_grad_(False)
+        self.stages = (
+            nn.Sequential(nn.Sequential(trunk.stem, trunk.stages[0]), trunk.stages[1]).eval().requires_grad_(False)
+        )
 
     def forward(self, predicted: Tensor, target: Tensor) -> Tensor:
         x, loss = torch.cat([predicted, target]) * 2 - 1, predicted.new_zeros(())
@@ -70,7 +72,9 @@ def main() -> None:
         gradient, feature = gradient_loss(predicted, frame), perceptual(predicted, frame)
         psnr = -10 * functional.mse_loss(predicted, frame).detach().log10()
         still = -10 * functional.mse_loss(photo, frame).log10()
-        run.update(pixel + 0.3 * gradient + 0.02 * feature, psnr=psnr.item(), still=still.item(), feature=feature.item())
+        run.update(
+            pixel + 0.3 * gradient + 0.02 * feature, psnr=psnr.item(), still=still.item(), feature=feature.item()
+        )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ class Run:
     `FOLDER/NAME.csv` holds the losses.
     """
 
-    def __init__(self, folder: Path, name: str, network: nn.Module, parameters: list[dict], steps: int, ema: float = 0.999):
+    def __init__(
+        self, folder: Path, name: str, network: nn.Module, parameters: list[dict], steps: int, ema: float = 0.999
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         self.path, self.log_path = folder / f"{name}.pt", folder / f"{name}.csv"
         self.network, self.average, self.ema = network, copy.deepcopy(network).requires_grad_(False), ema
@@ -67,7 +69,12 @@ class Run:
             writer.writerow([f"{v:.5g}" for v in row.values()] + [f"{time.monotonic() - self.started:.0f}"])
 
     def save(self) -> None:
-        state = {"network": self.network.state_dict(), "average": self.average.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.step}
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+        }
         partial = self.path.with_suffix(".partial")
         torch.save(state, partial)
         partial.replace(self.path)

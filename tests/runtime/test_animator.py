@@ -40,7 +40,10 @@ def test_portrait_and_explicit_size(animator, photo) -> None:
 
 
 def test_too_small_a_budget_names_the_least_that_works(photo) -> None:
-    with Animator(backend="cpu", memory_budget="20MiB") as animator, pytest.raises(BudgetError, match=r"needs at least .*MiB"):
+    with (
+        Animator(backend="cpu", memory_budget="20MiB") as animator,
+        pytest.raises(BudgetError, match=r"needs at least .*MiB"),
+    ):
         animator.analyze(photo)
 
 

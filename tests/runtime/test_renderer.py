@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from stillwave.runtime import MotionError, spectrum
-from stillwave.runtime.budget import _layouts
-from stillwave.runtime.renderer import Renderer
+from stillwave.runtime.budget import layouts
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -60,15 +59,12 @@ def test_tiles_do_not_change_a_pixel(animator, swaying) -> None:
     rng = np.random.default_rng(1)
     photo = rng.integers(0, 255, (256, 128, 3)).astype(np.uint8)
     volume = spectrum.resize_volume(swaying, 128, 64)
-    layouts = list(_layouts(animator.manifest, (128, 256), (64, 128), len(volume)))
+    choices = list(layouts(animator.manifest, (128, 256), (64, 128), len(volume)))
     frames = []
-    for layout in (layouts[0], layouts[1], layouts[-1]):
-        with animator._engine("pyramid") as pyramid:
-            renderer = Renderer(layout, pyramid, animator._engine("synthesis"), photo, volume, 150, threads=2)
-        frame = np.empty_like(photo)
-        renderer.render(renderer.motions([40.0])[0], frame)
-        frames.append(frame)
-    assert layouts[1].tile_rows < layouts[0].tile_rows
+    for layout in (choices[0], choices[1], choices[-1]):
+        with animator._scene(photo, volume, layout, 150, 30.0) as scene:
+            frames.append(scene.frame(40.0))
+    assert choices[1].tile_rows < choices[0].tile_rows
     for tiled in frames[1:]:
         assert np.abs(tiled.astype(int) - frames[0]).max() <= 1
 

@@ -23,7 +23,7 @@ def test_timesteps_start_at_the_noisiest(steps: int) -> None:
 
 @pytest.mark.parametrize("steps", [0, 1001])
 def test_impossible_steps_are_refused(steps: int) -> None:
-    with pytest.raises(ValueError, match="steps must be 1..1000"):
+    with pytest.raises(ValueError, match=r"steps must be 1\.\.1000"):
         SCHEDULE.timesteps(steps)
 
 

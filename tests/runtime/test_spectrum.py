@@ -14,7 +14,9 @@ def band_limited_motion(seed: int = 0) -> np.ndarray:
     """(T, 2, H, W) whose frequencies are all below K, and zero at frame 0."""
     rng = np.random.default_rng(seed)
     t = np.arange(T)[:, None, None, None]
-    F = sum(rng.normal(size=(2, H, W)) * np.cos(2 * np.pi * k * t / T + rng.uniform(0, 6, (2, H, W))) for k in range(1, K))
+    F = sum(
+        rng.normal(size=(2, H, W)) * np.cos(2 * np.pi * k * t / T + rng.uniform(0, 6, (2, H, W))) for k in range(1, K)
+    )
     return (F - F[:1]).astype(np.float32)
 
 
@@ -99,7 +101,9 @@ def test_network_grid_is_allowed_and_close(width: int, height: int) -> None:
         assert abs(np.log(columns / rows * height / width)) < 0.2
 
 
-@pytest.mark.parametrize(("photo", "grid"), [((512, 288), (256, 144)), ((288, 512), (144, 256)), ((1000, 1000), (256, 256))])
+@pytest.mark.parametrize(
+    ("photo", "grid"), [((512, 288), (256, 144)), ((288, 512), (144, 256)), ((1000, 1000), (256, 256))]
+)
 def test_motion_grid_has_the_photos_shape(photo: tuple[int, int], grid: tuple[int, int]) -> None:
     assert spectrum.motion_grid(*photo) == grid
 
