@@ -22,6 +22,7 @@ def animal(stage: Stage) -> None:
     axes = height * np.array([rng.uniform(0.3, 0.6), rng.uniform(0.15, 0.3)])
     stripes = np.exp(0.2 * fractal(rng, (64, 64), (8, 2)))
     breath = wind.twist(1)[0]
+    stage.strength = 0.35
     flow = rng.choice([0.0, np.pi])
     stage.add(torso(rng, coat, centre, axes))
     count = int(rng.integers(150, 260))

@@ -88,10 +88,15 @@ def leaf(rng: np.random.Generator, colour: Float, *, shape: str = "ovate") -> St
     return Stamp(wide, foot, (foot[0], foot[1] - length))
 
 
+def leaf_shape(rng: np.random.Generator) -> str:
+    """The outline of one plant's leaves."""
+    return str(rng.choice(["ovate", "ovate", "ovate", "lobed", "lobed", "narrow"]))
+
+
 def leaves(rng: np.random.Generator, count: int, mood: str = "", shape: str = "") -> list[Stamp]:
     """`count` different leaves of one plant."""
     base = leaf_colour(rng, mood or leaf_mood(rng))
-    shape = shape or str(rng.choice(["ovate", "ovate", "ovate", "lobed", "lobed", "narrow"]))
+    shape = shape or leaf_shape(rng)
     return [leaf(rng, vary(rng, base, 0.18), shape=shape) for _ in range(count)]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .backdrop import any_of, bokeh, dark, undergrowth
 from .built import bricks, plaster
-from .foliage import leaf_colour, leaf_mood, leaves, mass
+from .foliage import leaf_colour, leaf_mood, leaf_shape, leaves, mass
 from .motion import Complex
 from .sprite import ACROSS, ALONG, SHIFT, swing
 from .stage import Stage
@@ -20,7 +20,8 @@ def leaf_wall(stage: Stage) -> None:
     stage.backdrop = any_of(rng, stage.size, choices)
     mood = leaf_mood(rng)
     length = height * np.exp(rng.uniform(np.log(0.1), np.log(0.6)))
-    cover = rng.uniform(2.0, 5.0)
+    shape = leaf_shape(rng)
+    cover = rng.uniform(2.0, 5.0) * (2.5 if shape == "narrow" else 1.0)
     count = int(np.clip(cover * 2.6 * width * height / length**2, 14, 420))
     at = rng.uniform(-0.1, 1.1, (count, 2)) * [width, height]
     at = at[_inside_patch(stage, at)]
@@ -30,7 +31,7 @@ def leaf_wall(stage: Stage) -> None:
         _inner(stage, at, length, mood)
     down = rng.normal(np.pi / 2, 0.4)
     rank = -at[:, 1] * np.sign(np.sin(down)) + rng.normal(0, 1.5 * length, len(at))
-    grow(stage, at[np.argsort(rank)], length, down, mood)
+    grow(stage, at[np.argsort(rank)], length, down, mood, shape)
 
 
 def thicket(stage: Stage) -> None:
@@ -53,10 +54,10 @@ def thicket(stage: Stage) -> None:
         stage.add(lump, gain=np.exp(rng.normal(-0.2, 0.4)))
 
 
-def grow(stage: Stage, at: Float, length: float, down: float, mood: str) -> None:
+def grow(stage: Stage, at: Float, length: float, down: float, mood: str, shape: str) -> None:
     """Blades rooted at points (N, 2), back to front, hanging towards angle `down`."""
     rng, wind, count = stage.rng, stage.wind, len(at)
-    blades = leaves(rng, 6, mood)
+    blades = leaves(rng, 6, mood, shape)
     moves = wind.at(at) + wind.own(count) * rng.uniform(0.05, 0.6)
     flutter = wind.twist(2 * count).reshape(2, count, 15) * rng.uniform(0.05, 0.5)
     vigour = stage.vigour() * np.exp(rng.normal(0, 0.3, count))

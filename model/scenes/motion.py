@@ -34,7 +34,7 @@ def phases(rng: np.random.Generator, *shape: int) -> Complex:
 class Wind:
     """A gust that crosses the scene, unevenly: a smooth field of phasors in x and y."""
 
-    def __init__(self, rng: np.random.Generator, size: Size, *, patch: float | None = None):
+    def __init__(self, rng: np.random.Generator, size: Size):
         self.rng, self.size = rng, size
         self.amplitude = spectrum(rng)
         angle = rng.normal(0, 0.5) + rng.normal(0, 0.35, 15)
@@ -42,7 +42,7 @@ class Wind:
         self.direction = np.stack([np.cos(angle), np.sin(angle) * turn]).astype(np.complex64)
         self.sway = phases(rng)
         self.delay = rng.normal(0, 6, 2) / size[0]  # frames of delay per px of the way
-        patch = patch or float(np.exp(rng.uniform(np.log(0.12), np.log(0.6))))
+        patch = float(np.exp(rng.uniform(np.log(0.12), np.log(0.6))))  # of the width
         unevenness = rng.uniform(0.2, 1.2)
         shape = (int(size[1] / size[0] / patch) + 3, int(1 / patch) + 3)
         noise = rng.standard_normal((*shape, 15, 2)) + 1j * rng.standard_normal((*shape, 15, 2))

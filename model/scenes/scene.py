@@ -16,7 +16,8 @@ from .texture import Float, Size
 
 BACKDROP = -1
 # RMS amplitude of the livelier surfaces, px at 256 wide: median over scenes, log deviation.
-TYPICAL_PX, SPREAD = 0.9, 0.7
+TYPICAL_PX, SPREAD = 0.9, 0.65
+TYPICAL_LENGTH = 0.35  # of the picture's height: of a sprite whose amplitude is typical
 
 
 class Scene:
@@ -32,7 +33,7 @@ class Scene:
         self.first_moving = self._bake()
         self.surface, self._rest = self._photograph()
         self.camera = Camera.random(stage.rng, self._rest)
-        self._set_amplitude(stage.rng)
+        self._set_amplitude(stage)
 
     @staticmethod
     def random(seed: int, size: Size = (512, 320), kind: str | None = None) -> Scene:
@@ -54,13 +55,20 @@ class Scene:
         surface = self.plate_surface.copy()
         return surface, self._compose(0.0, surface)
 
-    def _set_amplitude(self, rng: np.random.Generator) -> None:
-        """Scale all motion so that what moves most moves as far as in the development clips."""
+    def _set_amplitude(self, stage: Stage) -> None:
+        """Scale all motion so that what moves most moves as far as in the development clips.
+
+        Things that are large in the picture are near, and move more pixels in the same wind.
+        """
         volume = self.spectral_volume((64, 40))
         amplitude = np.sqrt(2 * np.square(volume[1:]).sum((0, 1))) * 4  # px at 256 wide
         moving = amplitude[amplitude > 0]
-        wanted = np.exp(rng.normal(np.log(TYPICAL_PX), SPREAD))
+        wanted = stage.strength * np.exp(stage.rng.normal(np.log(TYPICAL_PX), SPREAD))
         if moving.size:
+            seen = [(self.sprites[i].length, len(cells)) for i, cells in self._moving(self.surface.ravel())]
+            lengths, areas = np.array(seen).T
+            nearness = np.average(lengths, weights=areas) / (TYPICAL_LENGTH * self.size[1])
+            wanted *= float(np.clip(nearness, 0.2, 4)) ** 0.4
             self.coefs *= np.float32(wanted / np.percentile(moving, 85))
 
     def _compose(self, t: float, surface: NDArray[np.int32] | None = None) -> Float:

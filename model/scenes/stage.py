@@ -18,6 +18,7 @@ class Stage:
         self.backdrop: Float = np.zeros((size[1], size[0], 3), np.float32)
         self.sprites: list[Sprite] = []
         self.sheltered = rng.uniform(0, 0.35)
+        self.strength = 1.0  # of the whole scene's motion, before the draw of the day's wind
 
     def add(self, sprite: Sprite, coefs: Complex | None = None, gain: float | Float = 1.0) -> Sprite:
         """Put a sprite in front of all others, in this light."""

@@ -21,7 +21,7 @@ def strands(stage: Stage) -> None:
     fine = 0.3 if willow else 0.12
     locks = [tuft(rng, vary(rng, colour, 0.1), rng.uniform(0.02, 0.1), fine) for _ in range(4)]
     left, right = np.sort(rng.uniform(-0.1, 1.1, 2)) + np.array([-0.1, 0.1])
-    top, tall = rng.uniform(-0.1, 0.35) * height, height * rng.uniform(0.4, 0.9)
+    top, tall = rng.uniform(-0.35, 0.05) * height, height * rng.uniform(0.6, 1.2)
     vigour, part = stage.vigour(), rng.uniform(left, right)
     for _ in range(int(rng.integers(40, 110))):
         share = rng.uniform(left, right)

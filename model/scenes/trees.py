@@ -47,7 +47,7 @@ def one_tree(stage: Stage, foot: Float, centre: Float, reach: float) -> None:
     light = np.array([rng.uniform(-0.8, 0.8), -0.7, 0.6])
     for ball in balls[np.argsort(balls[:, 2])]:
         at = centre + reach * ball[:2]
-        tip_sway = vigour * reach_of(stage, at, fork, reach)
+        tip_sway = vigour * bough_sway(stage, at, fork, reach)
         bough = limb(rng, fork, at, reach * 0.03, bark)
         bough.coefs[BEND] = tip_sway
         stage.add(bough, gain=0.7)
@@ -55,7 +55,7 @@ def one_tree(stage: Stage, foot: Float, centre: Float, reach: float) -> None:
         _ball(stage, at, reach * rng.uniform(0.28, 0.42), tip_sway, core, sprays, lit)
 
 
-def reach_of(stage: Stage, at: Float, fork: Float, reach: float) -> Complex:
+def bough_sway(stage: Stage, at: Float, fork: Float, reach: float) -> Complex:
     """Sway (2, 15) of a bough's end: more, the farther from the trunk."""
     envelope = 0.3 + min(1.5, float(np.hypot(*(at - fork))) / reach)
     own = stage.wind.own(1)[0] * stage.rng.uniform(0.1, 0.5)
