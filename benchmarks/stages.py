@@ -51,9 +51,9 @@ class TimedAnimator(Animator):
         self._watch, self._photo = watch, photo
         super().__init__(settings.bundle, settings.backend, settings.budget, settings.threads)
 
-    def _engine(self, name: str) -> Engine:
+    def _engine(self, name: str, input_name: str, shape: tuple[int, ...]) -> Engine:
         load = super()._engine
-        engine = self._watch.timed(f"load {name}", self._photo, lambda: load(name))
+        engine = self._watch.timed(f"load {name}", self._photo, lambda: load(name, input_name, shape))
         if name == "synthesis":
             return engine
         run, steps = engine.run, itertools.count()
