@@ -1,8 +1,5 @@
 """Bundles as they are written, with the edge preset and random weights."""
 
-import subprocess
-import sys
-
 import onnx
 import pytest
 
@@ -92,9 +89,8 @@ def test_provenance_is_the_runs_own(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["-o", "x"], ["run", "--random-weights", "-o", "x"]])
-def test_command_wants_a_run_or_random_weights(arguments) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "stillwave.export", *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "give a training run, or --random-weights and none" in done.stderr
+def test_command_wants_a_run_or_random_weights(monkeypatch, capsys, arguments) -> None:
+    monkeypatch.setattr("sys.argv", ["export", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        command.main()
+    assert "give a training run, or --random-weights and none" in capsys.readouterr().err
