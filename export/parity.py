@@ -15,13 +15,13 @@ from .networks import Network
 FLOOR_DB = {"exact": 100.0, "fp32": 50.0, "fp16": 45.0}
 
 
-def parity_db(network: Network, onnx_bytes: bytes, sizes: Mapping[str, int]) -> float:
-    """Signal-to-error ratio of ONNX Runtime's outputs against PyTorch's; the worst output counts."""
+def parity_db(network: Network, onnx_bytes: bytes, sizes: Mapping[str, int], backend: str = "cpu") -> float:
+    """Signal-to-error ratio of an engine's outputs against PyTorch's; the worst output counts."""
     example = network.example(sizes)
     with torch.no_grad():
         expected = network.module(*example.values())
     expected = expected if isinstance(expected, tuple) else (expected,)
-    with engine_for("cpu", onnx_bytes, network.name, sizes=sizes, threads=1) as engine:
+    with engine_for(backend, onnx_bytes, network.name, sizes=sizes, threads=1) as engine:
         inputs = {s.name: example[s.name].numpy() for s in engine.inputs}
         outputs = {s.name: np.empty(s.shape, s.dtype) for s in engine.outputs}
         engine.bind(**inputs, **outputs)

@@ -8,6 +8,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from stillwave.export.fp16 import stored_as_half
 from stillwave.export.graph import ExportError
 from stillwave.export.parity import FLOOR_DB, check_parity, parity_db, signal_to_error_db
 
@@ -45,6 +46,12 @@ def test_every_output_counts(networks, graphs) -> None:
     module.pyramid.coarse[2].weight.data *= 1.1
     changed = dataclasses.replace(network, module=module)
     assert parity_db(changed, graphs["pyramid"], {"h": 4, "w": 4}) < 30
+
+
+def test_openvino_follows_too(network, graph, small) -> None:
+    pytest.importorskip("openvino")
+    assert parity_db(network, stored_as_half(onnx.load_from_string(graph)).SerializeToString(), small, "openvino") >= 50
+    assert parity_db(network, graph, small, "openvino") >= FLOOR_DB["exact"]
 
 
 @pytest.mark.parametrize(("error", "db"), [(0.1, 20), (0.01, 40), (0, float("inf"))])
