@@ -264,11 +264,14 @@ def test_closed_pipe_ends_quietly():
 
 
 ENDLESS = """
+import signal
 import sys
 import numpy as np
 from stillwave.runtime.cli import main
 from stillwave.runtime.commands import doctor
 from stillwave.runtime.video import VideoWriter
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
 
 def run(args):
     with VideoWriter(output, (64, 48), 30) as writer:
