@@ -20,7 +20,8 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from .colour import srgb_from
-from .errors import BackendError, PhotoError, StillwaveError
+from .errors import PhotoError, StillwaveError
+from .heif import png_from_heif
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Size: TypeAlias = tuple[int, int]
@@ -90,7 +91,7 @@ def fit(photo: Photo, size: Size | None = None, longest: int = LONGEST_SIDE) -> 
     With one of another shape than the photo's: its centre, cropped to that shape.
     """
     size = size or render_size(photo.source_size, longest)
-    _check_size(size)
+    check_size(size)
     scale_y, scale_x = np.divide(photo.pixels.shape[:2], photo.source_size[::-1])
     left, top, right, bottom = crop_box(photo.source_size, size)
     box = (left * scale_x, top * scale_y, right * scale_x, bottom * scale_y)
@@ -159,7 +160,7 @@ def _read_file(path: Path) -> io.BytesIO:
 def _open_image(file: io.BytesIO) -> Image.Image:
     head = file.getvalue()[:12]
     if head[4:8] == b"ftyp" and head[8:] in HEIF_BRANDS:
-        return _open_heif(file)
+        file = io.BytesIO(png_from_heif(file.getvalue()))
     try:
         return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
@@ -168,16 +169,7 @@ def _open_image(file: io.BytesIO) -> Image.Image:
         ) from error
 
 
-def _open_heif(file: io.BytesIO) -> Image.Image:
-    try:
-        from pi_heif import HeifImageFile
-    except ImportError as error:
-        raise BackendError('HEIC needs pi-heif; pip install "stillwave[heif]"') from error
-    image: Image.Image = HeifImageFile(file)
-    return image
-
-
-def _check_size(size: Size) -> None:
+def check_size(size: Size) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
         raise PhotoError(f"{width} x {height} px is too large; {_LIMIT}")
@@ -198,14 +190,14 @@ def _photo_from_array(pixels: Pixels) -> Photo:
             f"want a uint8 array of shape (H, W, 3), got {pixels.dtype} of shape {pixels.shape}"
         )
     height, width, _ = pixels.shape
-    _check_size((width, height))
+    check_size((width, height))
     return Photo(np.ascontiguousarray(pixels), (width, height))
 
 
 def _photo_from_image(
     image: Image.Image, size: Size | None = None, longest: int | None = None
 ) -> Photo:
-    _check_size(image.size)
+    check_size(image.size)
     orientation = _orientation(image)
     width, height = image.size
     source_size = (height, width) if orientation in SIDEWAYS else (width, height)
@@ -214,9 +206,7 @@ def _photo_from_image(
     image.load()
     if orientation in UPRIGHT_FROM_ORIENTATION:
         image = image.transpose(UPRIGHT_FROM_ORIENTATION[orientation])
-    rgb = srgb_from(image)
-    _check_size(rgb.size)  # a HEIC may correct its size while decoding
-    return Photo(np.asarray(rgb), source_size)
+    return Photo(np.asarray(srgb_from(image)), source_size)
 
 
 def _orientation(image: Image.Image) -> int:

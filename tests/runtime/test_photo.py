@@ -1,7 +1,9 @@
 import io
 import struct
+import subprocess
 import sys
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,8 @@ from stillwave.runtime.photo import (
     render_size,
 )
 
-HEIC = Path(__file__).parent / "data" / "quadrant.heic"
+DATA = Path(__file__).parent / "data"
+HEIC = DATA / "quadrant.heic"
 INVERSE = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
 
@@ -169,6 +172,25 @@ def test_heic_without_the_extra_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     with pytest.raises(BackendError, match=r'HEIC needs pi-heif; pip install "stillwave\[heif\]"'):
         read_photo(HEIC)
+
+
+def test_heic_that_ends_its_decoder_does_not_end_the_caller():
+    pytest.importorskip("pi_heif")
+    with suppress(PhotoError):  # later releases may read it
+        read_photo(DATA / "crashes_pi_heif_1.4.0.heic")
+
+
+def test_decoder_that_was_ended_by_a_signal_is_a_photo_error(monkeypatch):
+    pytest.importorskip("pi_heif")
+    ended = subprocess.CompletedProcess([], -11, b"", b"")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+    with pytest.raises(PhotoError, match=r"its decoder exited with -11\); is the file damaged"):
+        read_photo(HEIC)
+
+
+def test_truncated_heic_is_refused(tmp_path):
+    pytest.importorskip("pi_heif")
+    refused(tmp_path / "a.heic", HEIC.read_bytes()[:300], "cannot be decoded")
 
 
 # --- refusals ---
