@@ -113,7 +113,7 @@ class Animator:
                 decoder.bind(latents=latents[part], guide=guide, coefficients=coefficients[part])
                 decoder.run()
         scales = np.asarray(self.manifest.scales, np.float32)
-        return spectrum.smooth(spectrum.volume_from_coefficients(coefficients, scales))
+        return spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
 
     def _layout(self, size: Size, grid: Size, num_frequencies: int | None = None) -> Layout:
         return layout_for(self.manifest, size, grid, num_frequencies or self.manifest.num_frequencies, self.budget)

@@ -16,7 +16,7 @@ Float = npt.NDArray[np.float32]
 
 QUIET_PX = 1e-3  # motion below this is nothing, and is not amplified
 MAX_GAIN = 16.0
-GRAIN = 1.5  # grid cells; a latent covers 8
+GRAIN, COHERENCE = 1.5, 8.0  # grid cells; a latent covers 8
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
 
 
@@ -94,17 +94,25 @@ def calibrate(S: Float, amplitude: Float) -> Float:
     return anchor(S)
 
 
-def smooth(S: Float) -> Float:
-    """Blur every slice, in place, by GRAIN cells: finer than a latent knows, the decoder guesses. Returns S."""
-    kernels = []
+def cohere(S: Float) -> Float:
+    """Let neighbours move together, in place: phases and directions from COHERENCE cells around, how
+    much from GRAIN cells. Finer than a latent knows, the decoder guesses. Returns S.
+    """
+    how_much, together = blur(S, GRAIN), blur(S, COHERENCE)
+    strengths = [np.sqrt((part[1:] ** 2).sum((0, 1))) + QUIET_PX for part in (how_much, together)]
+    return np.multiply(together, strengths[0] / strengths[1], out=S)
+
+
+def blur(S: Float, sigma: float) -> Float:
+    """Every plane of (K, 4, H, W) under a Gaussian of `sigma` cells, edges renormalised."""
+    matrices = []
     for side in S.shape[2:]:
         cell = np.arange(side)
-        matrix = np.exp(-0.5 * ((cell[:, None] - cell) / GRAIN) ** 2)
-        kernels.append((matrix / matrix.sum(1, keepdims=True)).astype(np.float32))
-    down, across = kernels
-    for plane in S.reshape(-1, *S.shape[2:]):
-        plane[...] = down @ plane @ across.T
-    return S
+        matrix = np.exp(-0.5 * ((cell[:, None] - cell) / sigma) ** 2)
+        matrices.append((matrix / matrix.sum(1, keepdims=True)).astype(np.float32))
+    down, across = matrices
+    blurred: Float = down @ S @ across.T
+    return blurred
 
 
 def resize_volume(S: Float, height: int, width: int, extent: tuple[float, float] = (1.0, 1.0)) -> Float:

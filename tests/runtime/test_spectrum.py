@@ -125,9 +125,16 @@ def test_calibration_does_not_amplify_nothing() -> None:
     assert np.abs(S).max() < 1e-5
 
 
-def test_smoothing_keeps_what_is_even_and_calms_what_is_not() -> None:
-    S = np.full((2, 4, 20, 30), 0.7, np.float32)
-    S[0, 0] = np.indices((20, 30)).sum(0) % 2
-    spectrum.smooth(S)
-    np.testing.assert_allclose(S[1], 0.7, rtol=1e-5)
-    np.testing.assert_allclose(S[0, 0, 6:-6, 6:-6], 0.5, atol=1e-3)
+def test_coherence_turns_neighbours_alike_and_keeps_how_much_they_move() -> None:
+    rng = np.random.default_rng(0)
+    S = 1 + rng.normal(0, 1, (2, 4, 40, 60)).astype(np.float32)
+    S[:, :, :, 30:] *= 0.1  # the right half moves a tenth as much
+    before = spectrum.blur(S, spectrum.GRAIN)
+    spectrum.cohere(S)
+    strength, was = (np.sqrt((v[1:] ** 2).sum((0, 1))) for v in (S, before))
+    np.testing.assert_allclose(strength, was, rtol=0.05, atol=2e-3)
+    assert np.ptp(S[1, 0] / strength) < 0.5 * np.ptp(before[1, 0] / was)
+
+
+def test_blur_keeps_what_is_even() -> None:
+    np.testing.assert_allclose(spectrum.blur(np.full((2, 4, 20, 30), 0.7, np.float32), 8), 0.7, rtol=1e-5)
