@@ -1,6 +1,7 @@
 """ONNX Runtime on the CPU: the caller's arrays in and out, bounded threads, one arena an engine."""
 
 import ctypes
+import sys
 import threading
 from collections.abc import Mapping
 from types import TracebackType
@@ -130,9 +131,8 @@ def _return_freed_memory() -> None:
 
     A loaded denoiser then holds 19 MiB instead of 36.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def _typed(error: Exception, what: str, arena_bytes: int) -> BackendError | BudgetError:
