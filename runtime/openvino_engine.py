@@ -34,7 +34,7 @@ class OpenVinoEngine:
             self._request: Any = compiled.create_infer_request()
         except RuntimeError as error:
             raise self._failed("loaded", error) from error
-        self._is_bound = False
+        self._bound: dict[str, Array] = {}
 
     def bind(self, **arrays: Array) -> None:
         check_arrays(self.name, self.inputs + self.outputs, arrays)
@@ -42,10 +42,10 @@ class OpenVinoEngine:
             raise ValueError(f"{self.name}: the engine is closed; open another")
         for name, array in arrays.items():
             self._request.set_tensor(name, openvino.Tensor(array, shared_memory=True))
-        self._is_bound = True
+        self._bound = arrays  # OpenVINO reads and writes them in place, and keeps no reference
 
     def run(self) -> None:
-        if not self._is_bound:
+        if not self._bound:
             raise ValueError(f"{self.name}: nothing is bound; call bind first")
         try:
             self._request.start_async()  # infer() would copy every output
@@ -54,7 +54,7 @@ class OpenVinoEngine:
             raise self._failed("run", error) from error
 
     def close(self) -> None:
-        self._request, self._is_bound = None, False
+        self._request, self._bound = None, {}
 
     def _failed(self, verb: str, error: Exception) -> BackendError:
         version = openvino.get_version()

@@ -100,7 +100,8 @@ def cohere(S: Float) -> Float:
     """
     how_much, together = blur(S, GRAIN), blur(S, COHERENCE)
     strengths = [np.sqrt((part[1:] ** 2).sum((0, 1))) + QUIET_PX for part in (how_much, together)]
-    return np.multiply(together, strengths[0] / strengths[1], out=S)
+    np.multiply(together, strengths[0] / strengths[1], out=S)
+    return S
 
 
 def blur(S: Float, sigma: float) -> Float:
