@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,14 @@ class TimedAnimator(Animator):
     def __init__(self, settings: Settings, watch: Stopwatch, photo: int):
         self._watch, self._photo = watch, photo
         super().__init__(settings.bundle, settings.backend, settings.budget, settings.threads)
+
+    def predict(self, *arguments: Any) -> npt.NDArray[np.float32]:
+        predict = super().predict
+        return self._watch.timed("predict, whole", self._photo, lambda: predict(*arguments))
+
+    def _scene(self, *arguments: Any) -> Scene:
+        scene = super()._scene
+        return self._watch.timed("set up scene, whole", self._photo, lambda: scene(*arguments))
 
     def _engine(self, name: str, input_name: str, shape: tuple[int, ...]) -> Engine:
         load = super()._engine

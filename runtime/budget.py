@@ -49,7 +49,7 @@ def scene_bytes(manifest: Manifest, layout: Layout) -> int:
 
 
 def analysis_bytes(manifest: Manifest, size: Size) -> int:
-    """Peak of predicting a photo's motion: one engine at a time, then the volume in up to four forms."""
+    """Peak of predicting a photo's motion: one engine at a time, then the volume in up to six forms."""
     width, height = network_grid(*size, manifest.grid_multiple)
     volume = 4 * 4 * manifest.num_frequencies * width * height
     latent_cells = width * height // manifest.latent_stride**2
@@ -57,7 +57,7 @@ def analysis_bytes(manifest: Manifest, size: Size) -> int:
         engine_bytes(manifest, "image_encoder", 4 * width * height),
         engine_bytes(manifest, "denoiser", latent_cells),
         engine_bytes(manifest, "decoder", latent_cells) + 2 * volume,
-        4 * volume,
+        6 * volume,
     )
     return PROCESS + PIXEL * size[0] * size[1] + volume // 2 + max(stages)
 
