@@ -33,7 +33,7 @@ class TensorSpec:
 
 
 class Engine(Protocol):
-    """A loaded network. Bound arrays are the caller's; they must not move while bound."""
+    """A loaded network. It reads and writes the arrays bound in place, and holds them until it closes."""
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]: ...

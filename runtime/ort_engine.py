@@ -37,16 +37,17 @@ class OrtEngine:
         _return_freed_memory()
         self._arena_bytes = arena_bytes
         self._binding: Any = None
+        self._bound: dict[str, Array] = {}
 
     def bind(self, **arrays: Array) -> None:
         check_arrays(self.name, self.inputs + self.outputs, arrays)
-        # OrtValues look at the arrays' memory; the binding keeps them alive
         values = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in arrays.items()}
         self._binding = self._opened().io_binding()
         for spec in self.inputs:
             self._binding.bind_ortvalue_input(spec.name, values[spec.name])
         for spec in self.outputs:
             self._binding.bind_ortvalue_output(spec.name, values[spec.name])
+        self._bound = arrays  # read and written in place, and the binding keeps no reference
 
     def run(self) -> None:
         if self._binding is None:
@@ -59,6 +60,7 @@ class OrtEngine:
     def close(self) -> None:
         if self._session is not None:
             self._binding = self._session = None
+            self._bound = {}
             _return_freed_memory()
 
     def _opened(self) -> Any:

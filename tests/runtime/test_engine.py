@@ -1,7 +1,9 @@
 """The engine contract, on every backend that is installed."""
 
+import gc
 import sys
 import tracemalloc
+import weakref
 
 import numpy as np
 import onnx
@@ -57,6 +59,19 @@ def test_bound_arrays_are_read_and_written(backend, network, sizes) -> None:
             bound["photo"][:] = arrays(seed=seed)["photo"]
             engine.run()
             np.testing.assert_allclose(bound["y"], expected(bound["photo"], bound["gain"]), atol=1e-5)
+
+
+def test_bound_arrays_are_held_until_close(backend, network) -> None:
+    bound = arrays()
+    held = [weakref.ref(array) for array in bound.values()]
+    with engine_for(backend, network, "blocks", threads=1) as engine:
+        engine.bind(**bound)
+        del bound
+        gc.collect()
+        assert all(array() is not None for array in held)
+        engine.run()
+    gc.collect()
+    assert all(array() is None for array in held)
 
 
 def test_another_size_is_another_bind(backend, network) -> None:
