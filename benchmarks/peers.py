@@ -153,7 +153,7 @@ def compare(turns: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
 
 def settings_of(args: argparse.Namespace) -> dict[str, object]:
     threads = args.threads or build_info()["threads_default"]
-    weights = str(args.run) if args.run else "random"
+    weights = "trained" if args.run else "random"
     return {"size": SIZE, "frames": args.frames, "steps": STEPS, "threads": threads, "weights": weights}
 
 

@@ -38,7 +38,8 @@ class Settings:
     bundle: Path | None = None
 
     def described(self) -> dict[str, object]:
-        return {key: value if isinstance(value, int) else str(value) for key, value in vars(self).items()}
+        """For the results: files by their names, since folders are nobody's business."""
+        return {key: value.name if isinstance(value, Path) else value for key, value in vars(self).items()}
 
     def animator(self, threads: int | None = None) -> Animator:
         threads = self.threads if threads is None else threads
