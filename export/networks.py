@@ -148,7 +148,7 @@ def _predicting(preset: Preset, weights: Weights) -> Iterator[Network]:
         {
             "condition": (1, condition, f"{cells}*h", f"{cells}*w"),
             "guide": (1, guides, "32*h", "32*w"),
-            "amplitude": (1, preset.num_slices, f"{cells}*h", f"{cells}*w"),
+            "amplitude": (1, preset.num_slices, "4*h", "4*w"),
         },
         {"h": height // GRID_MULTIPLE, "w": width // GRID_MULTIPLE},
     )

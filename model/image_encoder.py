@@ -51,9 +51,8 @@ class ImageEncoder(nn.Module):
         self.condition_channels = preset.condition_features + preset.num_slices + len(AMPLITUDE_STEPS)
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        condition, guide, bands, _ = self.maps(photo)
-        chance = condition[:, -len(AMPLITUDE_STEPS) :]
-        return condition, guide, self.amplitude(bands, chance)
+        condition, guide, bands, steps = self.maps(photo)
+        return condition, guide, self.amplitude(bands, functional.avg_pool2d(steps.sigmoid(), 8))
 
     def set_amplitude(self, scales: np.ndarray, loudness: float) -> None:
         """What the expected amplitude is measured with, see model/train/loudness.py."""
