@@ -60,11 +60,12 @@ def finite(name: str, array: Array) -> None:
 
 
 def _check_type(name: str, array: Array, dtypes: tuple[DTypeLike, ...]) -> None:
+    if isinstance(array, np.ndarray) and array.dtype in dtypes:
+        return
     wanted = " or ".join(np.dtype(dtype).name for dtype in dtypes)
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} must be a numpy array of {wanted}, got {type(array).__name__}")
-    if array.dtype not in dtypes:
-        raise TypeError(f"{name} must be {wanted}, got {array.dtype}; convert it with .astype")
+    raise TypeError(f"{name} must be {wanted}, got {array.dtype}; convert it with .astype")
 
 
 def _pattern(shape: tuple[int | None, ...]) -> str:

@@ -24,13 +24,13 @@ def coefficients(times: Array | float, num_frames: int, num_frequencies: int, an
     returns  (n, 2K) float32
     """
     k = np.arange(num_frequencies)
-    turns = np.outer(np.atleast_1d(np.asarray(times, np.float64)), k) / num_frames
-    phase = 2 * np.pi * (turns % 1.0)
-    one_sided = np.where(k == 0, 1.0, 2.0)
-    basis = np.stack([one_sided * np.cos(phase), -one_sided * np.sin(phase)], axis=-1)
+    turns = np.multiply.outer(np.atleast_1d(np.asarray(times, np.float64)), k) / num_frames
+    # e^-ix = cos x - i sin x: its parts are what Re S and Im S are multiplied by.
+    waves = np.exp(-2j * np.pi * (turns % 1.0))
     if anchor:
-        basis[..., 0] -= one_sided
-    return basis.reshape(len(phase), 2 * num_frequencies).astype(np.float32)
+        waves -= 1
+    waves[:, 1:] *= 2  # one-sided: k and -k
+    return waves.view(np.float64).astype(np.float32)
 
 
 def motion_at(spectrum: Array, basis: Float) -> Float:
