@@ -5,6 +5,8 @@ from typing import Any
 
 from stillwave.runtime.memory import format_bytes
 
+LIMITED = "peak memory and its budget, MiB"
+
 
 def lines(part: str, result: Any) -> list[str]:
     """What the part measured, to be read by people."""
@@ -72,8 +74,10 @@ def plot(path: Path, result: dict[str, Any]) -> None:
         len(panels), squeeze=False, figsize=(8, 0.3 * sum(heights)), height_ratios=heights, layout="constrained"
     )
     for ax, (title, bars) in zip(axes[:, 0], panels.items(), strict=True):
+        if title == LIMITED:
+            ax.barh(list(bars), [row["budget_bytes"] / 2**20 for row in _within(result)], color="#dde3ea")
         drawn = ax.barh(list(bars), list(bars.values()), color="#4878a8")
-        ax.bar_label(drawn, fmt="%.3g", padding=3)
+        ax.bar_label(drawn, fmt=lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}", padding=3)
         ax.invert_yaxis()
         ax.margins(x=0.12)
         ax.set_title(title, loc="left", fontsize=10)
@@ -88,12 +92,19 @@ def _panels(result: dict[str, Any]) -> dict[str, dict[str, float]]:
     if "stages" in result:
         for group, title in (("analysis", "before the first frame"), ("frame", "a frame")):
             panels[f"{title}, ms"] = {stage: r["median_ms"] for stage, r in result["stages"][group].items()}
+    waits: dict[str, float] = {}
     if "first-frame" in result:
-        panels["process start to first frame, s"] = {"first frame": result["first-frame"]["median_s"]}
+        waits["first frame"] = result["first-frame"]["median_s"]
     if "clip" in result:
-        clip = result["clip"]
-        panels[f"stillwave animate, {clip['frames']} frames, s"] = {k: clip[k]["median_s"] for k in ("wall", "cpu")}
+        frames = result["clip"]["frames"]
+        waits |= {f"{frames} frames, {clock}": result["clip"][clock]["median_s"] for clock in ("wall", "cpu")}
+    if waits:
+        panels["a fresh process, s"] = waits
     if "memory" in result:
-        rows = [row for row in result["memory"]["budgets"] if "peak_bytes" in row]
-        panels["peak memory, MiB"] = {f"{r['size']} in {r['budget']}": r["peak_bytes"] / 2**20 for r in rows}
+        panels[LIMITED] = {f"{r['size']} in {r['budget']}": r["peak_bytes"] / 2**20 for r in _within(result)}
     return panels
+
+
+def _within(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was not refused."""
+    return [row for row in result["memory"]["budgets"] if "peak_bytes" in row]

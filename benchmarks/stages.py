@@ -68,8 +68,10 @@ class TimedAnimator(Animator):
             return engine
         run, steps = engine.run, itertools.count()
         # each call of the denoiser is a sample; the calls of another network for a photo are one
-        step_of = (lambda: next(steps)) if name == "denoiser" else (lambda: 0)
-        engine.run = lambda: self._watch.timed(f"run {name}", (self._photo, step_of()), run)  # type: ignore[method-assign]
+        is_step = name == "denoiser"
+        step_of = (lambda: next(steps)) if is_step else (lambda: 0)
+        stage = f"run {name}, a step" if is_step else f"run {name}"
+        engine.run = lambda: self._watch.timed(stage, (self._photo, step_of()), run)  # type: ignore[method-assign]
         return engine
 
 
