@@ -30,7 +30,8 @@ def coefficients(times: Array | float, num_frames: int, num_frequencies: int, an
     if anchor:
         waves -= 1
     waves[:, 1:] *= 2  # one-sided: k and -k
-    return waves.view(np.float64).astype(np.float32)
+    parts: Float = waves.view(np.float64).astype(np.float32)
+    return parts
 
 
 def motion_at(spectrum: Array, basis: Float) -> Float:
