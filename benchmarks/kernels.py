@@ -1,8 +1,8 @@
 """The kernels against PyTorch and against a copy of the same bytes: `python benchmarks/kernels.py`.
 
 Every contender is verified first. Then all take turns, on one thread, measured in processor time,
-which a busy machine changes least: once cold, after the others have had the caches, and at once
-again, warm. Figures compare warm medians. Results go to results/ with --save.
+which a busy machine changes least: cold, after the others have had the caches, and warm, at the
+third call in a row. Figures compare warm medians. Results go to results/ with --save.
 """
 
 import argparse
@@ -192,16 +192,18 @@ def frame_contenders() -> dict[str, Call]:
 
 
 def timed(contenders: dict[str, Call], repeats: int) -> dict[str, dict[str, float]]:
-    """Processor time of each, taken in turns: first after the others, which leave the caches cold, then once more."""
+    """Processor time of each, taken in turns: at first, after the others, and at the third call in a row."""
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
     for repeat in range(repeats + 2):
         for name, call in contenders.items():
             start = process_time_ns()
             call()
-            middle = process_time_ns()
+            cold = process_time_ns() - start
+            call()
+            start = process_time_ns()
             call()
             if repeat >= 2:
-                taken[name].append(((middle - start) / 1e6, (process_time_ns() - middle) / 1e6))
+                taken[name].append((cold / 1e6, (process_time_ns() - start) / 1e6))
     return {name: summary(np.array(times)) for name, times in taken.items()}
 
 
@@ -272,7 +274,7 @@ def plot(path: Path, results: dict[str, dict[str, dict[str, float]]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=25)
+    parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the results here")
     parser.add_argument("--save", action="store_true", help="write both to results/, named after the processor")

@@ -7,7 +7,7 @@ import pytest
 
 from stillwave.kernels import BlockedSpectrum, motion_at, resize_motion, splat
 
-# gcc and clang agree, on AVX-512, AVX2 and NEON. Baseline x86 has no fused product.
+# From gcc for AVX-512 and AVX2, and equal from clang for NEON. Baseline x86 has no fused product.
 GOLDEN = {
     "splat": "d55058f0523bcf40",
     "splat, far weights": "7b9079a1c159d2b0",
