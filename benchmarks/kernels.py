@@ -249,7 +249,7 @@ def show(results: dict[str, dict[str, dict[str, float]]], reached: list[Figure])
 
 
 def plot(path: Path, results: dict[str, dict[str, dict[str, float]]]) -> None:
-    """Bars of the medians, each group on a logarithmic axis of its own."""
+    """Bars of the warm medians, each group on an axis of its own."""
     try:
         import matplotlib.pyplot as plt
     except ImportError:
@@ -263,8 +263,7 @@ def plot(path: Path, results: dict[str, dict[str, dict[str, float]]]) -> None:
         medians = [r["warm_median_ms"] for r in contenders.values()]
         drawn = ax.barh(list(contenders), medians, color="#4878a8")
         ax.bar_label(drawn, fmt="%.3g", padding=3)
-        ax.set_xscale("log")
-        ax.margins(x=0.2)
+        ax.margins(x=0.12)
         ax.invert_yaxis()
         ax.set_title(f"{group}, ms of processor time", loc="left", fontsize=10)
         ax.spines[["top", "right"]].set_visible(False)
