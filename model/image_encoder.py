@@ -1,7 +1,8 @@
 """The photo's part in the prediction: what things are, therefore where and how much they move.
 
-A pretrained trunk and a top-down neck give the denoiser its condition and the decoder its guide. The
-neck also predicts the motion amplitude, supervised directly: that prediction is part of both.
+A pretrained trunk and a top-down neck give the denoiser its condition and the decoder its guide; a
+pretrained segmenter tells the neck what is a plant, a person or a chair. The neck also predicts the
+motion amplitude, supervised directly: that prediction is part of both.
 """
 
 import numpy as np
@@ -9,12 +10,13 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from . import mobilenet, resnet
+from . import deeplab, mobilenet, resnet
 from .presets import Preset
 
 # amplitude steps of the ordinal head, px RMS on a grid of long side 256
 AMPLITUDE_STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.1, 1.6, 2.4)
 NECK_CHANNELS = (16, 32, 48, 64, 96)  # at strides 2 to 32
+MEANING = 3  # the level, of stride 16, that the segmenter speaks to
 
 
 def trunk_from_name(name: str) -> tuple[nn.Module, tuple[int, ...]]:
@@ -36,13 +38,15 @@ class ImageEncoder(nn.Module):
         super().__init__()
         self.trunk, widths = trunk_from_name(preset.trunk)
         neck = (preset.guide_channels, *NECK_CHANNELS[1:])
+        self.segmenter = deeplab.DeepLab() if preset.segmenter else None
+        self.meaning = nn.Conv2d(deeplab.CHANNELS, neck[MEANING], 1) if preset.segmenter else None
         self.lateral = nn.ModuleList(nn.Conv2d(c, n, 1) for c, n in zip(widths, neck, strict=True))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in zip(neck[1:], neck, strict=False))
         self.fuse = nn.ModuleList(nn.Conv2d(n, n, 3, padding=1) for n in neck)
-        self.features = nn.Conv2d(neck[3], preset.condition_features, 1)
-        self.bands = nn.Conv2d(neck[3], preset.num_slices, 1)
+        self.features = nn.Conv2d(neck[MEANING], preset.condition_features, 1)
+        self.bands = nn.Conv2d(neck[MEANING], preset.num_slices, 1)
         self.steps = nn.Conv2d(neck[0], len(AMPLITUDE_STEPS), 1)
-        self.coarse_steps = nn.Conv2d(neck[3], len(AMPLITUDE_STEPS), 1)
+        self.coarse_steps = nn.Conv2d(neck[MEANING], len(AMPLITUDE_STEPS), 1)
         self.dropout = nn.Dropout2d(0.2)
         # the grid is half the photo, a latent cell is `latent_stride` grid cells
         self.condition_scale = 8 // preset.latent_stride
@@ -72,8 +76,8 @@ class ImageEncoder(nn.Module):
         """Condition and guide, and the predictions they contain, for supervision: log amplitude
         per frequency (B, K-1, Hg/8, Wg/8) and step logits (B, steps, Hg, Wg).
         """
-        levels = self.neck(self.trunk(photo))
-        fine, coarse = levels[0], levels[3]
+        levels = self.neck(self.trunk(photo), self.segmenter(photo) if self.segmenter else None)
+        fine, coarse = levels[0], levels[MEANING]
         bands, coarse_steps = self.bands(coarse), self.coarse_steps(coarse)
         steps = self.steps(fine) + functional.interpolate(coarse_steps, fine.shape[2:], mode="bilinear")
         chance = functional.avg_pool2d(steps.sigmoid(), 8)
@@ -82,12 +86,14 @@ class ImageEncoder(nn.Module):
             condition = functional.interpolate(condition, scale_factor=float(self.condition_scale), mode="nearest")
         return condition, fine, bands, steps
 
-    def neck(self, features: list[Tensor]) -> list[Tensor]:
+    def neck(self, features: list[Tensor], segments: Tensor | None) -> list[Tensor]:
         """Top-down pyramid: coarse meaning added to fine detail, strides 2 to 32."""
         levels: list[Tensor] = []
         for i in reversed(range(len(features))):
             x = self.lateral[i](self.dropout(features[i]))
             if levels:
                 x = x + functional.interpolate(self.down[i](levels[0]), scale_factor=2.0, mode="nearest")
+            if i == MEANING and segments is not None:
+                x = x + self.meaning(self.dropout(segments / 8))  # about as large as the trunk's features
             levels.insert(0, functional.relu(self.fuse[i](functional.relu(x))))
         return levels

@@ -24,11 +24,13 @@ FEATURE_CHANNELS = (16, 24, 32, 96, 320)  # at strides 2, 4, 8, 16, 32
 class SameConv(nn.Module):
     """Convolution with TensorFlow's "same" padding, which the pretrained weights expect."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, groups: int, clip: bool):
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, stride: int, groups: int, clip: bool, dilation: int = 1
+    ):
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, groups=groups)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, groups=groups, dilation=dilation)
         # even inputs: stride 2 pads one row below and one column right, none above or left
-        self.pad = (0, 0, 0, 0) if kernel == 1 else (1, 1, 1, 1) if stride == 1 else (0, 1, 0, 1)
+        self.pad = (0, 0, 0, 0) if kernel == 1 else (dilation,) * 4 if stride == 1 else (0, 1, 0, 1)
         self.clip = clip
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,11 +39,11 @@ class SameConv(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int):
+    def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int, dilation: int = 1):
         super().__init__()
         hidden = in_channels * expansion
         convs = [SameConv(in_channels, hidden, 1, 1, 1, clip=True)] if expansion > 1 else []
-        convs.append(SameConv(hidden, hidden, 3, stride, hidden, clip=True))
+        convs.append(SameConv(hidden, hidden, 3, stride, hidden, clip=True, dilation=dilation))
         convs.append(SameConv(hidden, out_channels, 1, 1, 1, clip=False))
         self.convs = nn.Sequential(*convs)
         self.is_residual = stride == 1 and in_channels == out_channels
@@ -51,17 +53,25 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """Photo (B, 3, H, W) in 0..1, H and W multiples of 32 -> features at strides 2, 4, 8, 16, 32."""
+    """Photo (B, 3, H, W) in 0..1, H and W multiples of 32 -> features at strides 2, 4, 8, 16, 32.
 
-    def __init__(self) -> None:
+    dilated  the last step down is replaced by dilation: stride 16 there, as segmentation wants it
+    """
+
+    def __init__(self, dilated: bool = False) -> None:
         super().__init__()
         self.stem = SameConv(3, 32, 3, 2, 1, clip=True)
-        channels, stages = 32, []
+        channels, total_stride, dilation, stages = 32, 2, 1, []
         for expansion, out_channels, blocks, stride in STAGES:
+            keeps_stride = dilated and total_stride * stride > 16
             stage = []
             for i in range(blocks):
-                stage.append(InvertedResidual(channels, out_channels, stride if i == 0 else 1, expansion))
+                step = stride if i == 0 and not keeps_stride else 1
+                stage.append(InvertedResidual(channels, out_channels, step, expansion, dilation))
+                # what follows a step not taken sees twice as far
+                dilation = 2 if keeps_stride else dilation
                 channels = out_channels
+            total_stride *= 1 if keeps_stride else stride
             stages.append(nn.Sequential(*stage))
         self.stages = nn.ModuleList(stages)
 
@@ -76,16 +86,21 @@ class MobileNetV2(nn.Module):
 
     def load(self, path: Path) -> None:
         """Start from a quantised TFLite MobileNetV2 or torchvision's `mobilenet_v2` state dict."""
-        source = _tflite_convolutions(path) if path.suffix == ".tflite" else _torchvision_convolutions(path)
-        own = [module.conv for module in self.modules() if isinstance(module, SameConv)]
-        with torch.no_grad():
-            for conv, (weight, bias) in zip(own, source, strict=False):
-                if conv.weight.shape != weight.shape:
-                    raise ValueError(
-                        f"{path}: weight {tuple(weight.shape)} where MobileNetV2 has {tuple(conv.weight.shape)}"
-                    )
-                conv.weight.copy_(weight)
-                conv.bias.copy_(bias)
+        load_convolutions(self, path)
+
+
+def load_convolutions(network: nn.Module, path: Path) -> None:
+    """Copy a pretrained file's first convolutions into the network's, in order."""
+    source = _tflite_convolutions(path) if path.suffix == ".tflite" else _torchvision_convolutions(path)
+    own = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    with torch.no_grad():
+        for conv, (weight, bias) in zip(own, source, strict=False):
+            if conv.weight.shape != weight.shape:
+                raise ValueError(
+                    f"{path}: weight {tuple(weight.shape)} where the network has {tuple(conv.weight.shape)}"
+                )
+            conv.weight.copy_(weight)
+            conv.bias.copy_(bias)
 
 
 def _tflite_convolutions(path: Path) -> Iterator[tuple[Tensor, Tensor]]:
@@ -106,10 +121,8 @@ def _tflite_convolutions(path: Path) -> Iterator[tuple[Tensor, Tensor]]:
         operator = graph.Operators(i)
         code = graph_file.OperatorCodes(operator.OpcodeIndex())
         kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        if kind == tflite.BuiltinOperator.ADD:
-            continue
         if kind not in (tflite.BuiltinOperator.CONV_2D, tflite.BuiltinOperator.DEPTHWISE_CONV_2D):
-            return
+            continue
         weight = dequantised(operator.Inputs(1), np.uint8)
         order = (3, 0, 1, 2) if kind == tflite.BuiltinOperator.DEPTHWISE_CONV_2D else (0, 3, 1, 2)
         bias = dequantised(operator.Inputs(2), np.int32)

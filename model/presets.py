@@ -9,6 +9,7 @@ class Preset:
 
     name: str
     trunk: str  # image backbone: "mobilenet_v2" or "resnet34"
+    segmenter: bool  # a DeepLab beside it
     condition_features: int  # learned channels of the condition, beside its predicted motion maps
     guide_channels: int  # image features at grid size that sharpen the decoder
     autoencoder_channels: tuple[int, ...]
@@ -36,6 +37,7 @@ class Preset:
 EDGE = Preset(
     name="edge",
     trunk="mobilenet_v2",
+    segmenter=True,
     condition_features=32,
     guide_channels=16,
     autoencoder_channels=(24, 48, 64),
@@ -51,6 +53,7 @@ EDGE = Preset(
 PAPER = Preset(
     name="paper",
     trunk="resnet34",
+    segmenter=False,
     condition_features=16,
     guide_channels=16,
     autoencoder_channels=(128, 256, 512),

@@ -1,6 +1,9 @@
 """Stage 1: the image encoder learns what moves, how much and at which frequencies.
 
-`python -m stillwave.model.train.encoder POOL -o RUN --encoder-weights mobilenet_v2.tflite`
+`python -m stillwave.model.train.encoder POOL -o RUN --encoder-weights mobilenet_v2.tflite
+--segmenter-weights deeplabv3.tflite`
+
+The pretrained networks stay as they are: nineteen photos can only make them forget (docs/model-card.md).
 """
 
 import argparse
@@ -12,9 +15,7 @@ import torch.nn.functional as functional
 from ..image_encoder import ImageEncoder
 from ..presets import PRESETS
 from .pool import Pool
-from .run import Run
-
-FROZEN_STAGES = 2  # edges and textures; the pretrained ones are as good as any
+from .run import Run, half_precision
 
 
 def main() -> None:
@@ -23,37 +24,34 @@ def main() -> None:
     parser.add_argument("-o", "--run", type=Path, required=True)
     parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--encoder-weights", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--segmenter-weights", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
 
-    encoder = ImageEncoder(PRESETS[args.preset])
+    encoder = ImageEncoder(PRESETS[args.preset]).to(memory_format=torch.channels_last)
     encoder.trunk.load(args.encoder_weights)
-    frozen = [encoder.trunk.stem, *encoder.trunk.stages[:FROZEN_STAGES]]
-    for module in frozen:
-        module.requires_grad_(False)
-    trunk = [p for p in encoder.trunk.parameters() if p.requires_grad]
-    head = [p for name, p in encoder.named_parameters() if not name.startswith("trunk")]
-    run = Run(
-        args.run,
-        "encoder",
-        encoder,
-        [{"params": trunk, "lr": 1e-4}, {"params": head, "lr": 1e-3}],
-        args.steps,
-        ema=0.99,
-    )
+    pretrained = [encoder.trunk]
+    if encoder.segmenter:
+        encoder.segmenter.load(args.segmenter_weights)
+        pretrained.append(encoder.segmenter)
+    for network in pretrained:
+        network.requires_grad_(False)
+    learned = [p for p in encoder.parameters() if p.requires_grad]
+    run = Run(args.run, "encoder", encoder, [{"params": learned, "lr": 1e-3}], args.steps, ema=0.99)
 
     pool = Pool(args.pool)
     for step in run:
         if step % 20 == 0:
             pool.refresh()
         photos, steps, bands = pool.supervision(args.batch)
-        _, _, predicted_bands, logits = encoder.maps(photos)
-        step_loss = functional.binary_cross_entropy_with_logits(logits, steps)
-        band_loss = functional.smooth_l1_loss(predicted_bands, bands, beta=0.3)
+        with half_precision():
+            _, _, predicted_bands, logits = encoder.maps(photos.to(memory_format=torch.channels_last))
+        step_loss = functional.binary_cross_entropy_with_logits(logits.float(), steps)
+        band_loss = functional.smooth_l1_loss(predicted_bands.float(), bands, beta=0.3)
         run.update(step_loss + 0.2 * band_loss, steps=step_loss.item(), bands=band_loss.item())
 
 

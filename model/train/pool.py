@@ -32,9 +32,10 @@ class Pool:
     def supervision(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Photos (B, 3, 2Hg, 2Wg) 0..1, step targets (B, steps, Hg, Wg), band targets (B, K-1, h, w)."""
         rows = [self._targets(self.draw()) for _ in range(count)]
+        rows = [tuple(x.flip(-1) for x in row) if self.rng.random() < 0.5 else row for row in rows]
         photos, amplitude, bands = (torch.stack(column) for column in zip(*rows, strict=True))
         steps = amplitude.float()[:, None] > torch.tensor(AMPLITUDE_STEPS)[None, :, None, None]
-        return photos.float() / 255, steps.float(), bands.float()
+        return self._recolour(photos.float() / 255), steps.float(), bands.float()
 
     def slices(self, count: int, per_photo: int) -> tuple[Tensor, Tensor]:
         """Photos (B, 3, 2Hg, 2Wg) and random normalised slices (B, per_photo, 4, Hg, Wg)."""
@@ -51,6 +52,14 @@ class Pool:
             coefficients = spectrum.coefficients_from_volume(sample["volume"].astype(np.float32), self.scales)
             photo = sample["photo"]
         return torch.from_numpy(photo).permute(2, 0, 1).contiguous(), torch.from_numpy(coefficients)
+
+    def _recolour(self, photos: Tensor) -> Tensor:
+        """Another gamma and white balance for each photo, every time it is drawn."""
+        gamma = np.exp(self.rng.normal(0, 0.12, (len(photos), 1, 1, 1)))
+        gain = np.exp(
+            self.rng.normal(0, 0.1, (len(photos), 1, 1, 1)) + self.rng.normal(0, 0.05, (len(photos), 3, 1, 1))
+        )
+        return (photos ** torch.from_numpy(gamma).float() * torch.from_numpy(gain).float()).clamp(0, 1)
 
     def _targets(self, path: Path) -> tuple[Tensor, Tensor, Tensor]:
         if path not in self.kept:

@@ -16,9 +16,10 @@ from ..mobilenet import MobileNetV2
 from ..presets import PRESETS
 from ..renderer import Renderer
 from ..samples import load_clips
+from ..splat import softmax_splat
 from .autoencoder import gradient_loss
 from .pairs import batch
-from .run import Run
+from .run import Run, half_precision
 
 
 class PerceptualLoss(nn.Module):
@@ -41,6 +42,13 @@ class PerceptualLoss(nn.Module):
         return loss
 
 
+def log_error(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean over the batch of the logarithm of each picture's squared error: PSNR but for a factor, so that
+    calm pictures count as much as lively ones.
+    """
+    return (predicted - target).square().mean((1, 2, 3)).add(1e-6).log().mean()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path)
@@ -49,7 +57,8 @@ def main() -> None:
     parser.add_argument("-o", "--run", type=Path, required=True)
     parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--perceptual-weights", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--without", nargs="*", default=[], help="clips to hold out")
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -57,7 +66,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
 
-    clips = load_clips(args.clips, args.pool / "flow")
+    clips = load_clips(args.clips, args.pool / "flow", tuple(args.without))
     perceptual = PerceptualLoss(args.perceptual_weights)
     renderer = Renderer(PRESETS[args.preset]).to(memory_format=torch.channels_last)
     run = Run(args.run, "renderer", renderer, [{"params": list(renderer.parameters()), "lr": 1e-3}], args.steps)
@@ -67,13 +76,14 @@ def main() -> None:
             scenes = sorted(args.pairs.glob("[0-9]*.npz")) if args.pairs else []
             scenes = [path for path in scenes if ".partial" not in path.name]
         photo, frame, motion, importance, activity = batch(clips, scenes, args.batch, rng)
-        predicted = renderer(photo, motion, importance, activity)
-        pixel = functional.l1_loss(predicted, frame) + functional.mse_loss(predicted, frame).sqrt()
-        gradient, feature = gradient_loss(predicted, frame), perceptual(predicted, frame)
-        psnr = -10 * functional.mse_loss(predicted, frame).detach().log10()
-        still = -10 * functional.mse_loss(photo, frame).log10()
+        with half_precision():
+            predicted = renderer(photo, motion, importance, activity).float()
+            feature = perceptual(predicted, frame)
+        error, gradient = log_error(predicted, frame), gradient_loss(predicted, frame)
+        average = softmax_splat(photo, motion, torch.zeros_like(importance))
+        gain_db = (log_error(average, frame) - error) * 10 / np.log(10)
         run.update(
-            pixel + 0.3 * gradient + 0.02 * feature, psnr=psnr.item(), still=still.item(), feature=feature.item()
+            error + gradient + 0.02 * feature, gain_db=gain_db.item(), gradient=gradient.item(), feature=feature.item()
         )
 
 
