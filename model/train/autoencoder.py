@@ -15,7 +15,7 @@ from ..autoencoder import Autoencoder
 from ..image_encoder import ImageEncoder
 from ..presets import PRESETS
 from .pool import Pool
-from .run import Run, load_average
+from .run import Run, half_precision, load_average
 
 CROP = 128  # grid cells; a multiple of 32
 
@@ -75,10 +75,12 @@ def main() -> None:
             pool.refresh()
         photos, slices = pool.slices(args.batch, per_photo=2)
         x, y = (int(torch.randint(0, (n - CROP) // 32 + 1, ())) * 32 for n in (slices.shape[4], slices.shape[3]))
-        with torch.no_grad():
+        with torch.no_grad(), half_precision():
             _, guide, _ = image_encoder(photos[:, :, 2 * y : 2 * (y + CROP), 2 * x : 2 * (x + CROP)])
         target = slices[:, :, :, y : y + CROP, x : x + CROP].flatten(0, 1).to(memory_format=torch.channels_last)
-        predicted, mean, log_variance = autoencoder(target, guide.repeat_interleave(2, 0))
+        with half_precision():
+            outputs = autoencoder(target, guide.repeat_interleave(2, 0))
+        predicted, mean, log_variance = (x.float() for x in outputs)
         reconstruction = functional.l1_loss(predicted, target)
         gradient, energy = gradient_loss(predicted, target), energy_loss(predicted, target)
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum((1, 2, 3)).mean()

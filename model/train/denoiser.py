@@ -16,7 +16,7 @@ from stillwave.runtime.sampler import Schedule
 from ..denoiser import Denoiser
 from ..image_encoder import ImageEncoder
 from ..presets import PRESETS
-from .run import Run, load_average
+from .run import Run, half_precision, load_average
 
 NO_CONDITION = 0.1  # share of photos whose condition is dropped, for classifier-free guidance
 
@@ -66,7 +66,9 @@ def velocity_loss(
     noise = torch.randn_like(latents)
     noisy, velocity = a.sqrt() * latents + (1 - a).sqrt() * noise, a.sqrt() * noise - (1 - a).sqrt() * latents
     kept = (torch.rand(photos) >= NO_CONDITION).float()[:, None, None, None]
-    return functional.mse_loss(denoiser(noisy, timestep, condition * kept, frequency), velocity)
+    with half_precision():
+        predicted = denoiser(noisy, timestep, condition * kept, frequency)
+    return functional.mse_loss(predicted.float(), velocity)
 
 
 def main() -> None:
