@@ -106,7 +106,7 @@ def trained_weights(preset: Preset, run: Path) -> Weights:
     """Averaged weights of every training stage in a run's folder."""
     image_encoder = load_average(run, "encoder", ImageEncoder(preset))
     scales = np.load(run / "scales.npy")
-    image_encoder.set_amplitude(scales, float(np.load(run / "loudness.npy")))
+    image_encoder.set_scales(scales)
     denoiser = load_average(run, "denoiser", Denoiser(preset, image_encoder.condition_channels))
     decoder = load_average(run, "autoencoder", Autoencoder(preset)).decoder
     renderer = load_average(run, "renderer", Renderer(preset))

@@ -16,6 +16,7 @@ from .presets import Preset
 # amplitude steps of the ordinal head, px RMS on a grid of long side 256
 AMPLITUDE_STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.1, 1.6, 2.4)
 NECK_CHANNELS = (16, 32, 48, 64, 96)  # at strides 2 to 32
+TYPICAL_CONTRAST, LEAST_SHARE = 0.01, 0.25  # of full scale per cell, and of that: docs/decisions/0007
 MEANING = 3  # the level, of stride 16, that the segmenter speaks to
 
 
@@ -23,6 +24,17 @@ def trunk_from_name(name: str) -> tuple[nn.Module, tuple[int, ...]]:
     if name == "mobilenet_v2":
         return mobilenet.MobileNetV2(), mobilenet.FEATURE_CHANNELS
     return resnet.ResNet34(), resnet.FEATURE_CHANNELS
+
+
+def contrast(photo: Tensor) -> Tensor:
+    """Mean gradient of the grey photo in each latent cell, full scale per grid cell:
+    (B, 3, 2 Hg, 2 Wg) -> (B, 1, Hg / 8, Wg / 8).
+    """
+    grey = functional.avg_pool2d(photo.mean(1, keepdim=True), 2)
+    grey = functional.pad(grey, (1, 1, 1, 1), mode="replicate")
+    across = grey[:, :, 1:-1, 2:] - grey[:, :, 1:-1, :-2]
+    down = grey[:, :, 2:, 1:-1] - grey[:, :, :-2, 1:-1]
+    return functional.avg_pool2d(0.5 * (across**2 + down**2 + 1e-9).sqrt(), 8)
 
 
 class ImageEncoder(nn.Module):
@@ -51,26 +63,25 @@ class ImageEncoder(nn.Module):
         # the grid is half the photo, a latent cell is `latent_stride` grid cells
         self.condition_scale = 8 // preset.latent_stride
         self.register_buffer("scales", torch.ones(preset.num_slices), persistent=False)
-        self.register_buffer("loudness", torch.ones(()), persistent=False)
         self.condition_channels = preset.condition_features + preset.num_slices + len(AMPLITUDE_STEPS)
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         condition, guide, bands, steps = self.maps(photo)
-        return condition, guide, self.amplitude(bands, functional.avg_pool2d(steps.sigmoid(), 8))
+        return condition, guide, self.amplitude(bands, functional.avg_pool2d(steps.sigmoid(), 8), photo)
 
-    def set_amplitude(self, scales: np.ndarray, loudness: float) -> None:
-        """What the expected amplitude is measured with, see model/train/loudness.py."""
+    def set_scales(self, scales: np.ndarray) -> None:
+        """Per-frequency scales s_k (K,), px: what the bands are relative to."""
         self.scales.copy_(torch.from_numpy(scales[1:]))
-        self.loudness.fill_(loudness)
 
-    def amplitude(self, bands: Tensor, chance: Tensor) -> Tensor:
-        """How much comes from the steps' expectation, at which frequency from the bands."""
+    def amplitude(self, bands: Tensor, chance: Tensor, photo: Tensor) -> Tensor:
+        """How much comes from the steps' expectation and the contrast, at which frequency from the bands."""
         steps = torch.tensor((0.0, *AMPLITUDE_STEPS), device=bands.device)
-        total = (chance * steps.diff()[:, None, None]).sum(1, keepdim=True)
+        expected = (chance * steps.diff()[:, None, None]).sum(1, keepdim=True)
+        total = expected * (contrast(photo) / TYPICAL_CONTRAST + LEAST_SHARE).sqrt()
         power = ((bands.exp() - 0.1).clamp_min(1e-3) * self.scales[:, None, None]) ** 2
         power = functional.avg_pool2d(power, 3, 1, 1, count_include_pad=False)
         # the amplitude is sqrt(2 sum_k |S_k|^2)
-        return self.loudness * total * (0.5 * power / power.sum(1, keepdim=True)).sqrt()
+        return total * (0.5 * power / power.sum(1, keepdim=True)).sqrt()
 
     def maps(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Condition and guide, and the predictions they contain, for supervision: log amplitude
