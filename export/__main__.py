@@ -1,7 +1,8 @@
-"""`python -m stillwave.export RUN -o bundles/edge`: a training run to a bundle runtimes open."""
+"""`stillwave export RUN -o bundles/edge`: a training run to a bundle runtimes open."""
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,8 +13,8 @@ from .networks import random_weights, trained_weights
 from .writer import write_bundle
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stillwave.export", description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="stillwave export", description=__doc__)
     parser.add_argument("run", type=Path, nargs="?", help="folder of a training run")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the bundle's folder")
     parser.add_argument("--preset", choices=PRESETS, default="edge")
@@ -21,7 +22,7 @@ def main() -> None:
     parser.add_argument("--name", help="of the model; default: the folder's")
     parser.add_argument("--random-weights", action="store_true", help="no training run: to measure time and memory")
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if (args.run is None) != args.random_weights:
         parser.error("give a training run, or --random-weights and none")
     torch.set_num_threads(args.threads)

@@ -1,11 +1,11 @@
 """Training samples: a photo and its spectral volume, from real clips and procedural scenes.
 
-`python -m stillwave.model.samples CLIPS -o POOL --count 2000` fills a folder with them; it can be
+`stillwave train samples CLIPS -o POOL --count 2000` fills a folder with them; it can be
 stopped and started, and training reads what is there.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -18,7 +18,7 @@ from .clips import Clip, load_clip
 
 PHOTO_SIZE = (512, 320)
 GRID = (256, 160)
-CLIP_SHARE = 0.5
+CLIP_SHARE = 0.6
 MIN_CROP = 0.45
 MAX_ROTATION_DEG = 5.0
 MAX_STRETCH = 0.12
@@ -116,18 +116,17 @@ def frequency_scales(clips: list[Clip]) -> np.ndarray:
     return np.percentile(np.concatenate(magnitudes, 1), 95, axis=1).astype(np.float32)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path)
     parser.add_argument("-o", "--pool", type=Path, required=True)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--without", nargs="*", default=[], help="clips to hold out")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     clips = load_clips(args.clips, args.pool / "flow", tuple(args.without))
-    spectrum_scales = args.pool / "scales.npy"
-    np.save(spectrum_scales, frequency_scales(clips))
+    np.save(args.pool / "scales.npy", frequency_scales(clips))
     for index in tqdm(range(args.start, args.start + args.count)):
         path = args.pool / f"{index:06d}.npz"
         if not path.exists():

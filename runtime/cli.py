@@ -37,7 +37,7 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """One command from its arguments to its exit code; results on stdout, the rest on stderr."""
-    args = parser().parse_args(arguments)
+    args = _delegated(arguments) or parser().parse_args(arguments)
     level = logging.INFO if args.verbose else logging.WARNING
     logging.basicConfig(stream=sys.stderr, level=level, format="stillwave: %(message)s")
     try:
@@ -52,6 +52,15 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(args, "CancelledError", "cancelled", 130)
     print(json.dumps(outcome.result) if args.json else outcome.text)
     return outcome.exit_code
+
+
+def _delegated(arguments: Sequence[str]) -> argparse.Namespace | None:
+    """Training and export read their own options: they are other packages, which need torch."""
+    if arguments[:1] not in (["train"], ["export"]):
+        return None
+    return argparse.Namespace(
+        command=arguments[0], arguments=arguments[1:], json=False, verbose=False
+    )
 
 
 def _failed(args: argparse.Namespace, kind: str, message: str, exit_code: int) -> int:
@@ -95,6 +104,8 @@ def parser() -> argparse.ArgumentParser:
     bundle.add_argument("action", choices=("info", "verify"))
     bundle.add_argument("folder", nargs="?", help="default: the one installed with stillwave")
     commands.add_parser("doctor", parents=[shared], help="what works here, and what is missing")
+    commands.add_parser("train", add_help=False, help="train the networks; alone: the stages")
+    commands.add_parser("export", add_help=False, help="a training run to a bundle")
     return top
 
 

@@ -1,10 +1,11 @@
 """Stage 2: the autoencoder of slices: L1, multi-scale gradient consistency and KL, weights 1, 0.2, 1e-6,
 and the local energy of motion, without which what the latents can't hold comes out too calm.
 
-`python -m stillwave.model.train.autoencoder POOL -o RUN`
+`stillwave train autoencoder POOL -o RUN`
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -41,7 +42,7 @@ def energy_loss(predicted: Tensor, target: Tensor) -> Tensor:
     return loss / 2
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pool", type=Path)
     parser.add_argument("-o", "--run", type=Path, required=True)
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--decoder-only", action="store_true", help="go on once latents were made: they stay valid")
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.manual_seed(1)
     torch.set_num_threads(args.threads)
 

@@ -1,9 +1,10 @@
 """Stage 4: the denoiser: single slices first, then, all else frozen, attention across frequencies.
 
-`python -m stillwave.model.train.denoiser RUN --steps 4000 --coordination-steps 1500`
+`stillwave train denoiser RUN --steps 4000 --coordination-steps 1500`
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def velocity_loss(
     return functional.mse_loss(predicted.float(), velocity)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--preset", choices=PRESETS, default="edge")
@@ -80,7 +81,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=24)
     parser.add_argument("--slices", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.manual_seed(2)
     torch.set_num_threads(args.threads)
 

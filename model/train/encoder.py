@@ -1,12 +1,13 @@
 """Stage 1: the image encoder learns what moves, how much and at which frequencies.
 
-`python -m stillwave.model.train.encoder POOL -o RUN --encoder-weights mobilenet_v2.tflite
+`stillwave train encoder POOL -o RUN --encoder-weights mobilenet_v2.tflite
 --segmenter-weights deeplabv3.tflite`
 
 The pretrained networks stay as they are: nineteen photos can only make them forget (docs/model-card.md).
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from .pool import Pool
 from .run import Run, half_precision
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pool", type=Path)
     parser.add_argument("-o", "--run", type=Path, required=True)
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
 

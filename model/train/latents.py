@@ -1,10 +1,11 @@
 """Stage 3: the pool's samples through the trained encoders: what the denoiser learns from.
 
-`python -m stillwave.model.train.latents POOL -o RUN` writes RUN/latents/NNNNNN.npz; it can be stopped,
+`stillwave train latents POOL -o RUN` writes RUN/latents/NNNNNN.npz; it can be stopped,
 started and run beside the denoiser's training.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,13 @@ from .pool import Pool
 from .run import half_precision, load_average
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pool", type=Path)
     parser.add_argument("-o", "--run", type=Path, required=True)
     parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
 
     preset = PRESETS[args.preset]

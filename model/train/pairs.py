@@ -1,9 +1,10 @@
 """What the renderer learns from: photo, later frame, and the motion between them, as crops.
 
-Scenes are rendered ahead of time by `python -m stillwave.model.train.pairs -o PAIRS --count 400`.
+Scenes are rendered ahead of time by `stillwave train pairs -o PAIRS --count 400`.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -106,11 +107,11 @@ def render_scene(seed: int, path: Path) -> None:
     partial.rename(path)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--pairs", type=Path, required=True)
     parser.add_argument("--count", type=int, default=400)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     args.pairs.mkdir(parents=True, exist_ok=True)
     for seed in tqdm(range(2_000_000, 2_000_000 + args.count), mininterval=10):

@@ -1,9 +1,10 @@
 """Stage 5, independent of the others: feature pyramid and synthesis, through the splat.
 
-`python -m stillwave.model.train.renderer CLIPS --pool POOL --pairs PAIRS -o RUN`
+`stillwave train renderer CLIPS --pool POOL --pairs PAIRS -o RUN`
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -49,7 +50,7 @@ def log_error(predicted: Tensor, target: Tensor) -> Tensor:
     return (predicted - target).square().mean((1, 2, 3)).add(1e-6).log().mean()
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path)
     parser.add_argument("--pool", type=Path, required=True, help="where the clips' flow is kept")
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.manual_seed(3)
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)

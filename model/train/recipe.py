@@ -1,0 +1,46 @@
+"""Every stage in order, as the shipped bundle was trained: `stillwave train all CLIPS -o RUN`.
+
+Each stage resumes from its checkpoint, so an interrupted run goes on where it was. `stillwave export
+RUN -o BUNDLE` makes a bundle of it.
+"""
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import samples
+from ..presets import PRESETS
+from . import autoencoder, denoiser, encoder, latents, pairs, renderer
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="stillwave train all", description=__doc__)
+    parser.add_argument("clips", help="folder of static-camera loops")
+    parser.add_argument("-o", "--run", type=Path, required=True)
+    parser.add_argument("--preset", choices=PRESETS, default="edge")
+    parser.add_argument("--encoder-weights", required=True, help="MobileNetV2: TFLite or a torchvision state dict")
+    parser.add_argument("--segmenter-weights", required=True, help="DeepLab v3 on MobileNetV2: TFLite")
+    parser.add_argument("--scale", type=float, default=1.0, help="of every count and number of steps")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args(arguments)
+
+    def times(count: int) -> str:
+        return str(max(1, round(count * args.scale)))
+
+    pool, rendered, run = str(args.run / "pool"), str(args.run / "pairs"), str(args.run)
+    shared = ["-o", run, "--preset", args.preset, "--threads", str(args.threads)]
+    image_networks = ["--encoder-weights", args.encoder_weights, "--segmenter-weights", args.segmenter_weights]
+    samples.main([args.clips, "-o", pool, "--count", times(4500)])
+    shutil.copy(args.run / "pool" / "scales.npy", args.run)
+    encoder.main([pool, *shared, *image_networks, "--steps", times(240)])
+    autoencoder.main([pool, *shared, "--steps", times(2300)])
+    latents.main([pool, *shared])
+    denoiser.main([*shared[1:], "--steps", times(3400), "--coordination-steps", times(450)])
+    pairs.main(["-o", rendered, "--count", times(500)])
+    data = ["--pool", pool, "--pairs", rendered, "--perceptual-weights", args.encoder_weights]
+    renderer.main([args.clips, *shared, *data, "--steps", times(3000)])
+
+
+if __name__ == "__main__":
+    main()

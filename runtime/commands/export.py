@@ -1,0 +1,5 @@
+"""`stillwave export`: see `commands/train.py`."""
+
+from .train import run
+
+__all__ = ["run"]

@@ -1,0 +1,31 @@
+"""`stillwave train` and `stillwave export` hand over to the packages that need torch."""
+
+import sys
+
+import pytest
+
+from stillwave.runtime.cli import run
+
+
+def test_alone_it_names_the_stages():
+    with pytest.raises(SystemExit, match=r"encoder.*denoiser.*renderer"):
+        run(["train"])
+
+
+@pytest.mark.parametrize(
+    "stage", ["samples", "encoder", "autoencoder", "latents", "denoiser", "pairs", "renderer", "all"]
+)
+def test_every_stage_has_help(stage, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(["train", stage, "--help"])
+    assert stop.value.code == 0
+    assert "usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["train", "export"])
+def test_without_torch_it_says_what_to_install(command, monkeypatch, capsys):
+    for name in [n for n in sys.modules if n.startswith(("stillwave.model", "stillwave.export"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert run([command, "encoder"]) == 6
+    assert f"pip install 'stillwave[{command}]'" in capsys.readouterr().err
