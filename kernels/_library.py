@@ -19,12 +19,13 @@ _POINTER = ctypes.c_void_p
 _INT = ctypes.c_int
 _LONG = ctypes.c_int64
 _FLOAT = ctypes.c_float
-# Argument types of each launcher, in the order of abi.h.
+# Argument types of each launcher.
 _SIGNATURES: dict[str, list[Any]] = {
     "splat": [_POINTER, _INT, *[_POINTER] * 3, _INT, _POINTER, *[_INT] * 6],
-    "motion": [*[_POINTER] * 3, _LONG, *[_INT] * 3],
+    "block": [*[_POINTER] * 3, _LONG, _INT, _FLOAT, _INT],
+    "motion": [*[_POINTER] * 4, _LONG, *[_INT] * 3],
     "motion_planar": [*[_POINTER] * 3, _LONG, *[_INT] * 2],
-    "mean_magnitude": [*[_POINTER] * 3, _LONG, *[_INT] * 3],
+    "mean_magnitude": [*[_POINTER] * 4, _LONG, *[_INT] * 3],
     "resize": [*[_POINTER] * 2, *[_INT] * 5, *[_FLOAT] * 2, _INT],
     "frame": [*[_POINTER] * 2, _LONG, _INT],
 }
@@ -36,6 +37,7 @@ class Kernels:
 
     isa: str
     splat: Any
+    block: Any
     motion: Any
     motion_planar: Any
     mean_magnitude: Any

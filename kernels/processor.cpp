@@ -7,7 +7,8 @@ extern "C" __attribute__((visibility("default"))) int stillwave_supports(const c
   if (strcmp(isa, "avx512") == 0) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx2") &&
+           __builtin_cpu_supports("fma");
   }
   // Every processor with AVX2 and FMA converts halves (F16C).
   if (strcmp(isa, "avx2") == 0) {
