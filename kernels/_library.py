@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+INTERFACE = 2  # changes with _SIGNATURES, together with processor.cpp
 NON_FINITE = 1
 ISA_ORDER = ("avx512", "avx2", "neon", "baseline")
 THREAD_LIMIT = 64
@@ -53,8 +54,16 @@ def library() -> ctypes.CDLL | None:
         for name in ("libstillwave_kernels.so", "libstillwave_kernels.dylib"):
             path = Path(folder, name)
             if path.is_file():
-                return ctypes.CDLL(str(path))
+                return _checked(ctypes.CDLL(str(path)), path)
     return None
+
+
+def _checked(loaded: ctypes.CDLL, path: Path) -> ctypes.CDLL:
+    """Refuse a library of other sources, as in an editable install: its launchers take other arguments."""
+    found = loaded.stillwave_interface() if hasattr(loaded, "stillwave_interface") else 0
+    if found != INTERFACE:
+        raise RuntimeError(f"{path} has interface {found}, these sources have {INTERFACE}; install them again")
+    return loaded
 
 
 @functools.cache

@@ -1,5 +1,8 @@
-// Which of the compiled instruction sets this processor and its operating system run.
+// What was built, and which of the instruction sets this processor and its operating system run.
 #include <string.h>
+
+// Changes with any launcher's arguments, together with INTERFACE in _library.py.
+extern "C" __attribute__((visibility("default"))) int stillwave_interface() { return 2; }
 
 extern "C" __attribute__((visibility("default"))) int stillwave_supports(const char* isa) {
 #if defined(__x86_64__)
