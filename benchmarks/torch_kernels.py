@@ -42,10 +42,10 @@ def torch_splat(add: str, features: torch.Tensor, motion: torch.Tensor, weight: 
 
 
 def motion_planes(spectrum: Any, times: Any, num_frames: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Terms (n, 2K) of the times, and the volume (K, 4, H, W) sorted to (x and y, 2K, H W)."""
-    k = np.arange(len(spectrum))
+    """Anchored terms (n, 2K - 2) of the times, and S_1.. of (K, 4, H, W) sorted to (x and y, 2K - 2, H W)."""
+    k = np.arange(1, len(spectrum))
     phase = 2 * np.pi * np.outer(times, k) / num_frames
-    terms = np.where(k == 0, 1, 2)[:, None] * np.stack([np.cos(phase), -np.sin(phase)], axis=-1)
-    planes = torch.from_numpy(spectrum).reshape(len(k), 2, 2, -1).transpose(0, 1)
+    terms = 2 * np.stack([np.cos(phase) - 1, -np.sin(phase)], axis=-1)
+    planes = torch.from_numpy(spectrum[1:]).reshape(len(k), 2, 2, -1).transpose(0, 1)
     basis = torch.tensor(terms.reshape(len(times), -1), dtype=torch.float32)
     return basis, planes.reshape(2, 2 * len(k), -1).contiguous()

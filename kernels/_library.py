@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+INTERFACE = 2  # changes with _SIGNATURES, together with processor.cpp
 NON_FINITE = 1
 ISA_ORDER = ("avx512", "avx2", "neon", "baseline")
 THREAD_LIMIT = 64
@@ -19,12 +20,13 @@ _POINTER = ctypes.c_void_p
 _INT = ctypes.c_int
 _LONG = ctypes.c_int64
 _FLOAT = ctypes.c_float
-# Argument types of each launcher, in the order of abi.h.
+# Argument types of each launcher.
 _SIGNATURES: dict[str, list[Any]] = {
     "splat": [_POINTER, _INT, *[_POINTER] * 3, _INT, _POINTER, *[_INT] * 6],
-    "motion": [*[_POINTER] * 3, _LONG, *[_INT] * 3],
+    "block": [*[_POINTER] * 3, _LONG, _INT, _FLOAT, _INT],
+    "motion": [*[_POINTER] * 4, _LONG, *[_INT] * 3],
     "motion_planar": [*[_POINTER] * 3, _LONG, *[_INT] * 2],
-    "mean_magnitude": [*[_POINTER] * 3, _LONG, *[_INT] * 3],
+    "mean_magnitude": [*[_POINTER] * 4, _LONG, *[_INT] * 3],
     "resize": [*[_POINTER] * 2, *[_INT] * 5, *[_FLOAT] * 2, _INT],
     "frame": [*[_POINTER] * 2, _LONG, _INT],
 }
@@ -36,6 +38,7 @@ class Kernels:
 
     isa: str
     splat: Any
+    block: Any
     motion: Any
     motion_planar: Any
     mean_magnitude: Any
@@ -51,8 +54,16 @@ def library() -> ctypes.CDLL | None:
         for name in ("libstillwave_kernels.so", "libstillwave_kernels.dylib"):
             path = Path(folder, name)
             if path.is_file():
-                return ctypes.CDLL(str(path))
+                return _checked(ctypes.CDLL(str(path)), path)
     return None
+
+
+def _checked(loaded: ctypes.CDLL, path: Path) -> ctypes.CDLL:
+    """Refuse a library of other sources, as in an editable install: its launchers take other arguments."""
+    found = loaded.stillwave_interface() if hasattr(loaded, "stillwave_interface") else 0
+    if found != INTERFACE:
+        raise RuntimeError(f"{path} has interface {found}, these sources have {INTERFACE}; install them again")
+    return loaded
 
 
 @functools.cache

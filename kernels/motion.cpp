@@ -36,12 +36,12 @@ SW_BODY void write_pairs(Lanes x, Lanes y, const Destination& to, int lane, floa
 
 // Displacements of a block at `kFrames` times.
 template <int kFrames>
-void motion_block(const Half* block, const float* basis, int frequencies, const Destination& to,
-                  int frame) {
-  const float* terms = basis + 2 * static_cast<Index>(frame) * frequencies;
+void motion_block(const int8_t* rows, float unit, const int32_t* terms, int frequencies,
+                  const Destination& to, int frame) {
+  terms += static_cast<Index>(frame) * frequencies;
   for (int lane = 0; lane < kBlock; lane += lanes<Lanes>) {
     Lanes x[kFrames], y[kFrames];
-    displace<Lanes, kFrames>(block + lane, kBlock, terms, frequencies, x, y);
+    displace<Lanes, kFrames>(rows + 2 * lane, unit, terms, frequencies, x, y);
     SW_UNROLL
     for (int f = 0; f < kFrames; ++f) {
       write_pairs(x[f], y[f], to, lane, to.first + (frame + f) * to.frame_size);
@@ -50,16 +50,18 @@ void motion_block(const Half* block, const float* basis, int frequencies, const 
 }
 
 template <int kFrames>
-void mean_block(const Half* block, const float* basis, int frequencies, int frames, float* mean) {
-  const Index row = 2 * static_cast<Index>(frequencies);
+void mean_block(const int8_t* rows, float unit, const int32_t* terms, int frequencies, int frames,
+                float* mean) {
+  const auto terms_of = [=](int f) { return terms + static_cast<Index>(f) * frequencies; };
   for (int lane = 0; lane < kBlock; lane += lanes<Lanes>) {
     Lanes total = broadcast<Lanes>(0.0f);
     int f = 0;
     for (; f + kFrames <= frames; f += kFrames) {
-      total = add_magnitudes<Lanes, kFrames>(block + lane, basis + f * row, frequencies, total);
+      total =
+          add_magnitudes<Lanes, kFrames>(rows + 2 * lane, unit, terms_of(f), frequencies, total);
     }
     for (; f < frames; ++f) {
-      total = add_magnitudes<Lanes, 1>(block + lane, basis + f * row, frequencies, total);
+      total = add_magnitudes<Lanes, 1>(rows + 2 * lane, unit, terms_of(f), frequencies, total);
     }
     store(mean + lane, total * broadcast<Lanes>(1.0f / static_cast<float>(frames)));
   }
@@ -69,10 +71,10 @@ template <class V>
 void planar_pixels(const float* spectrum, const float* basis, float* out, Index pixels,
                    int frequencies, Index first, Index last) {
   for (Index p = first; p + lanes<V> <= last; p += lanes<V>) {
-    V x[1], y[1];
-    displace<V, 1>(spectrum + p, pixels, basis, frequencies, x, y);
-    store(out + p, x[0]);
-    store(out + pixels + p, y[0]);
+    V x, y;
+    displace_planar<V>(spectrum + p, pixels, basis, frequencies, &x, &y);
+    store(out + p, x);
+    store(out + pixels + p, y);
   }
 }
 
@@ -90,31 +92,47 @@ void for_blocks(Index pixels, int threads, const Each& each) {
 
 }  // namespace
 
-SW_EXPORT(motion)
-(const Half* spectrum, const float* basis, float* out, Index pixels, int frequencies, int frames,
+SW_EXPORT(block)
+(const float* spectrum, int8_t* rows, float* units, Index pixels, int frequencies, float one,
  int threads) {
-  const Index block_size = 4 * kBlock * static_cast<Index>(frequencies), frame_size = 2 * pixels;
+  const Index block_size = kRow * static_cast<Index>(frequencies);
+  const float* moving = spectrum + 4 * pixels;
+  for_blocks(pixels, threads, [&](Index block, Index count) {
+    const float* planes = moving + block * kBlock;
+    int8_t* to = rows + block * block_size;
+    units[block] = count == kBlock
+                       ? pack_block(planes, pixels, kBlock, frequencies, one, to)
+                       : pack_block(planes, pixels, static_cast<int>(count), frequencies, one, to);
+  });
+  return kSuccess;
+}
+
+SW_EXPORT(motion)
+(const int8_t* rows, const float* units, const int32_t* terms, float* out, Index pixels,
+ int frequencies, int frames, int threads) {
+  const Index block_size = kRow * static_cast<Index>(frequencies), frame_size = 2 * pixels;
   const Index out_bytes = frames * frame_size * Index{sizeof(float)};
   const bool is_streamed = can_stream(out, out_bytes) && frame_size % lanes<Lanes> == 0;
   for_blocks(pixels, threads, [&](Index block, Index count) {
-    const Half* from = spectrum + block * block_size;
+    const int8_t* from = rows + block * block_size;
     const Destination to{out + block * 2 * kBlock, frame_size, count, is_streamed};
     int f = 0;
     for (; f + kFramesAtOnce <= frames; f += kFramesAtOnce) {
-      motion_block<kFramesAtOnce>(from, basis, frequencies, to, f);
+      motion_block<kFramesAtOnce>(from, units[block], terms, frequencies, to, f);
     }
-    for (; f < frames; ++f) motion_block<1>(from, basis, frequencies, to, f);
+    for (; f < frames; ++f) motion_block<1>(from, units[block], terms, frequencies, to, f);
   });
   return kSuccess;
 }
 
 SW_EXPORT(mean_magnitude)
-(const Half* spectrum, const float* basis, float* out, Index pixels, int frequencies, int frames,
- int threads) {
-  const Index block_size = 4 * kBlock * static_cast<Index>(frequencies);
+(const int8_t* rows, const float* units, const int32_t* terms, float* out, Index pixels,
+ int frequencies, int frames, int threads) {
+  const Index block_size = kRow * static_cast<Index>(frequencies);
   for_blocks(pixels, threads, [&](Index block, Index count) {
     float mean[kBlock];
-    mean_block<kFramesAtOnce>(spectrum + block * block_size, basis, frequencies, frames, mean);
+    mean_block<kFramesAtOnce>(rows + block * block_size, units[block], terms, frequencies, frames,
+                              mean);
     for (Index i = 0; i < count; ++i) out[block * kBlock + i] = mean[i];
   });
   return kSuccess;

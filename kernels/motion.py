@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from stillwave.kernels import _library, reference
 from stillwave.kernels.checks import PIXEL_LIMIT, Array, Float, finite, readable, separate, writable
 from stillwave.kernels.reference import LANES
 
-HALF_MAX = 65504.0
+Times = Array | list[float]
+ROW_BYTES = 96  # 16 pixels of one frequency: 64 numbers of 12 bits
 
 
 def motion_at(spectrum: Array, t: float, num_frames: int, out: Float | None = None, *, threads: int = 0) -> Float:
@@ -24,7 +26,8 @@ def motion_at(spectrum: Array, t: float, num_frames: int, out: Float | None = No
     num_frequencies, _, height, width = spectrum.shape
     out = writable("out", out, (2, height, width), np.float32)
     separate("out", out, spectrum=spectrum)
-    basis = _basis([t], num_frames, num_frequencies, anchor=False)
+    _check_times([t], num_frames)
+    basis = reference.coefficients(t, num_frames, num_frequencies, anchor=False)
     threads = _library.thread_count(threads)
     kernels = _library.kernels()
     if kernels is None:
@@ -40,18 +43,15 @@ def motion_at(spectrum: Array, t: float, num_frames: int, out: Float | None = No
 
 
 class BlockedSpectrum:
-    """A float16 copy of a spectral volume, laid out so that a frame reads memory once, in order.
+    """A 12-bit copy of a spectral volume, laid out so that a frame reads memory once, in order.
 
-    Pixels are taken 16 at a time: (ceil(H W / 16), 4K, 16). The copy lies in `buffer` (uint8, at
-    least `bytes_for(K, H, W)`), which the caller keeps alive and owns, or in memory of its own.
+    Pixels are taken 16 at a time, each block in units of its largest value / 2047. S_0 is not kept: time 0
+    is the photo itself. The copy lies in `buffer` (uint8, at least `bytes_for(K, H, W)`), which the caller
+    keeps alive and owns, or in memory of its own.
     """
 
-    def __init__(self, spectrum: Array, buffer: Array | None = None) -> None:
+    def __init__(self, spectrum: Array, buffer: Array | None = None, *, threads: int = 0) -> None:
         spectrum = readable("spectrum", spectrum, (None, 4, None, None), np.float32, np.float16)
-        finite("spectrum", spectrum)
-        largest = float(max(spectrum.max(initial=0), -spectrum.min(initial=0)))
-        if largest > HALF_MAX:
-            raise ValueError(f"spectrum must lie within +-{HALF_MAX:.0f} px, got {largest:g}; scale it down")
         self.num_frequencies, _, self.height, self.width = spectrum.shape
         self.nbytes = self.bytes_for(self.num_frequencies, self.height, self.width)
         memory = np.empty(self.nbytes, np.uint8) if buffer is None else buffer
@@ -60,72 +60,76 @@ class BlockedSpectrum:
                 f"buffer must be flat uint8 of at least {self.nbytes} bytes, got {memory.dtype} "
                 f"{memory.shape}; size it with BlockedSpectrum.bytes_for"
             )
-        shape = -(-self.height * self.width // LANES), 4 * self.num_frequencies, LANES
-        self.blocks = memory[: self.nbytes].view(np.float16).reshape(shape)
-        reference.block(spectrum, self.blocks)
+        blocks, moving = -(-self.height * self.width // LANES), max(self.num_frequencies - 1, 0)
+        rows_bytes = blocks * moving * ROW_BYTES
+        self.rows = memory[:rows_bytes].view(np.int8).reshape(blocks, moving, 3, ROW_BYTES // 3)
+        self.units = memory[rows_bytes : self.nbytes].view(np.float32)
+        self._fill(spectrum.astype(np.float32, copy=False), _library.thread_count(threads))
+        if not np.isfinite(self.units).all():
+            finite("spectrum", spectrum)
+
+    def _fill(self, spectrum: Float, threads: int) -> None:
+        kernels = _library.kernels()
+        if kernels is None:
+            self.rows[...], self.units[...] = reference.block(spectrum)
+            return
+        status = kernels.block(
+            *(spectrum.ctypes.data, self.rows.ctypes.data, self.units.ctypes.data),
+            *(self.height * self.width, self.rows.shape[1], 2.0 ** reference.term_bits(self.num_frequencies), threads),
+        )
+        _library.check(status)
 
     @staticmethod
     def bytes_for(num_frequencies: int, height: int, width: int) -> int:
         """Bytes of the blocked copy of a (K, 4, H, W) volume."""
         if height * width > PIXEL_LIMIT:
             raise ValueError(f"a spectrum takes at most 2^31 pixels, got {height} x {width}")
-        return -(-height * width // LANES) * 4 * num_frequencies * LANES * 2
+        return -(-height * width // LANES) * (ROW_BYTES * max(num_frequencies - 1, 0) + 4)
 
-    def motion(
-        self,
-        times: Array | list[float],
-        num_frames: int,
-        out: Float | None = None,
-        *,
-        anchor: bool = True,
-        threads: int = 0,
-    ) -> Float:
-        """Displacements at n times in one pass over the volume: 8 cost little more than 1.
+    def motion(self, times: Times, num_frames: int, out: Float | None = None, *, threads: int = 0) -> Float:
+        """Displacements since time 0, at n times in one pass over the volume: 8 cost little more than 1.
 
         times  (n,) frames, any finite float; the loop has `num_frames`
         out    (n, H, W, 2) float32, px; x right, then y down
-        With `anchor`, time 0 is the photo itself: the displacement at 0 is subtracted.
         """
-        basis = _basis(times, num_frames, self.num_frequencies, anchor)
-        out = writable("out", out, (len(basis), self.height, self.width, 2), np.float32)
-        separate("out", out, spectrum=self.blocks)
+        _check_times(times, num_frames)
+        terms = reference.terms(np.asarray(times), num_frames, self.num_frequencies)
+        out = writable("out", out, (len(terms), self.height, self.width, 2), np.float32)
+        separate("out", out, rows=self.rows, units=self.units)
         threads = _library.thread_count(threads)
         kernels = _library.kernels()
         if kernels is None:
-            frames = reference.motion_at(self._volume(), basis)
-            out[...] = frames.transpose(0, 2, 3, 1)
+            frames = reference.motion_from_blocks(self.rows, self.units, terms)
+            out[...] = frames[:, : self.height * self.width].reshape(out.shape)
             return out
-        status = kernels.motion(
-            *(self.blocks.ctypes.data, basis.ctypes.data, out.ctypes.data),
-            *(self.height * self.width, self.num_frequencies, len(basis), threads),
-        )
-        _library.check(status)
+        self._launch(kernels.motion, terms, out, threads)
         return out
 
     def weight(self, num_frames: int, out: Float | None = None, *, threads: int = 0) -> Float:
-        """Mean over the loop of the length of the anchored displacement: (H, W) float32, px."""
-        basis = _basis(range(num_frames), num_frames, self.num_frequencies, anchor=True)
+        """Mean over the loop of the length of the displacement: (H, W) float32, px."""
+        _check_times([], num_frames)
+        terms = reference.terms(np.arange(num_frames), num_frames, self.num_frequencies)
         out = writable("out", out, (self.height, self.width), np.float32)
-        separate("out", out, spectrum=self.blocks)
+        separate("out", out, rows=self.rows, units=self.units)
         threads = _library.thread_count(threads)
         kernels = _library.kernels()
         if kernels is None:
-            out[...] = reference.mean_magnitude(self._volume(), basis)
+            mean = reference.mean_magnitude(self.rows, self.units, terms)
+            out[...] = mean[: self.height * self.width].reshape(out.shape)
             return out
-        status = kernels.mean_magnitude(
-            *(self.blocks.ctypes.data, basis.ctypes.data, out.ctypes.data),
-            *(self.height * self.width, self.num_frequencies, len(basis), threads),
-        )
-        _library.check(status)
+        self._launch(kernels.mean_magnitude, terms, out, threads)
         return out
 
-    def _volume(self) -> Array:
-        return reference.unblock(self.blocks, self.height, self.width)
+    def _launch(self, launcher: Any, terms: Array, out: Float, threads: int) -> None:
+        status = launcher(
+            *(self.rows.ctypes.data, self.units.ctypes.data, terms.ctypes.data, out.ctypes.data),
+            *(self.height * self.width, self.rows.shape[1], len(terms), threads),
+        )
+        _library.check(status)
 
 
-def _basis(times: Array | list[float] | range, num_frames: int, num_frequencies: int, anchor: bool) -> Float:
+def _check_times(times: Times, num_frames: int) -> None:
     if num_frames < 1:
         raise ValueError(f"num_frames must be at least 1, got {num_frames}")
     if not all(math.isfinite(t) for t in times):
         raise ValueError(f"times must be finite frame numbers, got {list(times)}")
-    return reference.coefficients(np.asarray(times), num_frames, num_frequencies, anchor)

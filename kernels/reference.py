@@ -8,13 +8,16 @@ would matter.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from stillwave.kernels.checks import Array, Float
 
 # Importance saturates here, far beyond where float32 still tells neighbouring weights apart.
 WEIGHT_LIMIT = 2.0**21
+# The blocked volume: 16 pixels of 12 bits; a block that moves less is still.
 LANES = 16
+LARGEST = np.float32(2047)
+NOTHING_PX = np.float32(2.0**-100)
 
 
 def coefficients(times: Array | float, num_frames: int, num_frequencies: int, anchor: bool) -> Float:
@@ -47,32 +50,61 @@ def motion_at(spectrum: Array, basis: Float) -> Float:
     return frames
 
 
-def mean_magnitude(spectrum: Array, basis: Float) -> Float:
-    """Mean length of the displacements at the times of `basis`: (H, W) float32, px."""
+def block(spectrum: Array) -> tuple[Array, Float]:
+    """(K, 4, H, W) float32 without S_0 in 12-bit whole numbers, 16 pixels a block; missing pixels are 0.
+
+    returns  rows (B, K-1, 3, 32) int8: upper 8 bits of (Re, Im) of each pixel for x, for y, lower 4 of both
+             units (B,) float32, px: what 1 stands for, times 1 in `terms`; not finite if a pixel is not
+    """
+    moving = max(len(spectrum) - 1, 0)
+    planes = spectrum[1:].reshape(moving, 2, 2, spectrum.shape[2] * spectrum.shape[3])
+    blocks = -(-planes.shape[-1] // LANES)
+    padded = np.zeros((*planes.shape[:3], blocks * LANES), np.float32)
+    padded[..., : planes.shape[-1]] = planes
+    padded = padded.reshape(moving, 2, 2, blocks, LANES).transpose(3, 0, 1, 4, 2)
+    largest = np.abs(padded).max(axis=(1, 2, 3, 4), initial=0)
+    moves = (largest >= NOTHING_PX) & np.isfinite(largest)
+    scale = np.divide(LARGEST, largest, where=moves, out=np.zeros_like(largest))[:, None, None, None, None]
+    whole = np.rint(np.where(scale > 0, padded, 0) * scale).astype(np.int16).reshape(blocks, moving, 2, 2 * LANES)
+    upper, lower = whole >> 4, whole & 15
+    rows = np.stack([upper[:, :, 0], upper[:, :, 1], lower[:, :, 0] | lower[:, :, 1] << 4], axis=2)
+    one = np.float32(2.0 ** term_bits(len(spectrum)))
+    units = np.where(largest < NOTHING_PX, np.float32(0), largest / (LARGEST * one))
+    return rows.astype(np.int8), units
+
+
+def terms(times: Array | float, num_frames: int, num_frequencies: int) -> NDArray[np.int16]:
+    """Anchored `coefficients` without those of S_0, in 2^-term_bits: (n, K-1, 2)."""
+    anchored = coefficients(times, num_frames, num_frequencies, anchor=True)[:, 2:]
+    whole: NDArray[np.int16] = np.rint(anchored * 2.0 ** term_bits(num_frequencies)).astype(np.int16)
+    return whole.reshape(len(anchored), max(num_frequencies - 1, 0), 2)
+
+
+def term_bits(num_frequencies: int) -> int:
+    """Bits after the point of a term: so few that no sum of products with 12-bit numbers reaches 2^31."""
+    return 13 - (max(num_frequencies - 2, 0) // 16).bit_length()
+
+
+def motion_from_blocks(rows: Array, units: Float, terms: Array) -> Float:
+    """Displacements from `block`: (n, 16 B, 2) float32, px. The same bits as the kernels'."""
+    wide = rows.astype(np.int16)
+    lower = wide[:, :, 2]
+    whole = np.stack([wide[:, :, 0] << 4 | lower & 15, wide[:, :, 1] << 4 | lower >> 4 & 15], axis=-1)
+    pairs = whole.reshape(*rows.shape[:2], LANES, 2, 2)  # block, frequency, pixel, part, x and y
+    sums = np.einsum("nkc,bkpcx->nbpx", terms.astype(np.float64), pairs)  # exact: below 2^31
+    frames: Float = sums.astype(np.float32) * units[:, None, None]
+    return frames.reshape(len(terms), len(rows) * LANES, 2)
+
+
+def mean_magnitude(rows: Array, units: Float, terms: Array) -> Float:
+    """Mean length of the displacements at the times of `terms`: (16 B,) float32, px."""
     # One time at a time: all of them at once would need n volumes.
-    total = np.zeros(spectrum.shape[2:], np.float64)
-    for row in basis:
-        x, y = motion_at(spectrum, row[None])[0].astype(np.float64)
+    total = np.zeros(len(rows) * LANES, np.float64)
+    for term in terms:
+        x, y = motion_from_blocks(rows, units, term[None])[0].astype(np.float64).T
         total += np.sqrt(x * x + y * y)
-    mean: Float = (total / len(basis)).astype(np.float32)
+    mean: Float = (total / len(terms)).astype(np.float32)
     return mean
-
-
-def block(spectrum: Array, out: Array) -> None:
-    """Copy (K, 4, H, W) into the blocked layout (ceil(P / 16), 4K, 16); missing pixels are 0."""
-    rows = spectrum.reshape(out.shape[1], spectrum.shape[2] * spectrum.shape[3])
-    whole, rest = divmod(rows.shape[1], LANES)
-    out[:whole] = rows[:, : whole * LANES].reshape(len(rows), whole, LANES).transpose(1, 0, 2)
-    if rest:
-        out[whole, :, :rest] = rows[:, whole * LANES :]
-        out[whole, :, rest:] = 0
-
-
-def unblock(blocked: Array, height: int, width: int) -> Array:
-    """The (K, 4, H, W) volume that `block` stored."""
-    blocks, num_rows, _ = blocked.shape
-    rows = blocked.transpose(1, 0, 2).reshape(num_rows, blocks * LANES)
-    return rows[:, : height * width].reshape(num_rows // 4, 4, height, width)
 
 
 def splat(features: Array, motion: Float, weight: Float, rows: tuple[int, int], dtype: DTypeLike) -> Array:

@@ -3,6 +3,9 @@
 // A vector type V has load<V>, store, stream, broadcast<V>, fused and the operators + - *. Half is
 // converted in load, store and stream only. `float` is the vector of one lane, for tails. Without
 // this layer the compilers convert halves one by one: 7x slower.
+//
+// Beside V, `Whole<V>` has int32 Sums, one a lane, and int16 Pairs, two a lane, with the operators
+// & | << >>. widen<V> loads int8 as Pairs; add_products adds both products of a lane to its sum.
 #pragma once
 
 #include "half.h"
@@ -19,6 +22,12 @@ template <class V>
 SW_BODY V load(const Half* from);
 template <class V>
 SW_BODY V broadcast(float value);
+template <class V>
+struct Whole;
+template <class V>
+SW_BODY typename Whole<V>::Pairs widen(const int8_t* from);
+template <class V>
+SW_BODY typename Whole<V>::Pairs broadcast_pair(int32_t pair);
 
 template <>
 SW_BODY float load<float>(const float* from) {

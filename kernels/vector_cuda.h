@@ -38,6 +38,67 @@ SW_BODY Pack<N> square_root(Pack<N> value) {
   return value;
 }
 
+// Pairs of int16 and their int32 sums, as many as a Pack has lanes.
+template <int N>
+struct PairPack {
+  int lane[2 * N];
+};
+template <int N>
+struct SumPack {
+  int lane[N];
+};
+template <int N>
+struct Whole<Pack<N>> {
+  using Sums = SumPack<N>;
+  using Pairs = PairPack<N>;
+};
+
+template <int N>
+SW_BODY PairPack<N> operator&(PairPack<N> a, int bits) {
+  for (int i = 0; i < 2 * N; ++i) a.lane[i] &= bits;
+  return a;
+}
+template <int N>
+SW_BODY PairPack<N> operator|(PairPack<N> a, const PairPack<N>& b) {
+  for (int i = 0; i < 2 * N; ++i) a.lane[i] |= b.lane[i];
+  return a;
+}
+template <int N>
+SW_BODY PairPack<N> operator<<(PairPack<N> a, int count) {
+  for (int i = 0; i < 2 * N; ++i) a.lane[i] <<= count;
+  return a;
+}
+template <int N>
+SW_BODY PairPack<N> operator>>(PairPack<N> a, int count) {
+  for (int i = 0; i < 2 * N; ++i) a.lane[i] >>= count;
+  return a;
+}
+template <int N>
+SW_BODY SumPack<N> add_products(const PairPack<N>& a, const PairPack<N>& b, SumPack<N> sum) {
+  for (int i = 0; i < 2 * N; ++i) sum.lane[i / 2] += a.lane[i] * b.lane[i];
+  return sum;
+}
+template <int N>
+SW_BODY Pack<N> floats_from(const SumPack<N>& sums) {
+  Pack<N> value;
+  for (int i = 0; i < N; ++i) value.lane[i] = static_cast<float>(sums.lane[i]);
+  return value;
+}
+template <>
+SW_BODY PairPack<8> widen<Pack<8>>(const int8_t* from) {
+  const int4 words = __ldg(reinterpret_cast<const int4*>(from));
+  const int word[4] = {words.x, words.y, words.z, words.w};
+  PairPack<8> pairs;
+  for (int i = 0; i < 16; ++i) pairs.lane[i] = static_cast<int8_t>(word[i / 4] >> (i % 4 * 8));
+  return pairs;
+}
+template <>
+SW_BODY PairPack<8> broadcast_pair<Pack<8>>(int32_t pair) {
+  PairPack<8> pairs;
+  for (int i = 0; i < 16; ++i) pairs.lane[i] = static_cast<int16_t>(pair >> (i % 2 * 16));
+  return pairs;
+}
+
 template <int N>
 SW_BODY Pack<N> load_floats(const float* from) {
   Pack<N> value;

@@ -148,6 +148,63 @@ SW_BODY void interleave(Lanes x, Lanes y, Lanes* low, Lanes* high) {
 
 #endif
 
+template <>
+struct Whole<Lanes> {
+  using Sums = int32_t __attribute__((vector_size(sizeof(Lanes))));
+  using Pairs = int16_t __attribute__((vector_size(sizeof(Lanes))));
+};
+using Sums = Whole<Lanes>::Sums;
+using Pairs = Whole<Lanes>::Pairs;
+
+template <>
+SW_BODY Pairs broadcast_pair<Lanes>(int32_t pair) {
+  Sums pairs{};
+  return reinterpret_cast<Pairs>(pairs + pair);
+}
+SW_BODY Lanes floats_from(Sums sums) { return __builtin_convertvector(sums, Lanes); }
+
+#if defined(__AVX512F__)
+template <>
+SW_BODY Pairs widen<Lanes>(const int8_t* from) {
+  return reinterpret_cast<Pairs>(
+      _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+}
+SW_BODY Sums add_products(Pairs a, Pairs b, Sums sum) {
+  return reinterpret_cast<Sums>(_mm512_dpwssd_epi32(
+      reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+}
+#elif defined(__AVX2__)
+template <>
+SW_BODY Pairs widen<Lanes>(const int8_t* from) {
+  return reinterpret_cast<Pairs>(
+      _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+}
+SW_BODY Sums add_products(Pairs a, Pairs b, Sums sum) {
+  return sum + reinterpret_cast<Sums>(
+                   _mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+}
+#elif defined(__aarch64__)
+template <>
+SW_BODY Pairs widen<Lanes>(const int8_t* from) {
+  return reinterpret_cast<Pairs>(vmovl_s8(vld1_s8(from)));
+}
+SW_BODY Sums add_products(Pairs a, Pairs b, Sums sum) {
+  const int16x8_t first = reinterpret_cast<int16x8_t>(a), second = reinterpret_cast<int16x8_t>(b);
+  const int32x4_t low = vmull_s16(vget_low_s16(first), vget_low_s16(second));
+  return sum + reinterpret_cast<Sums>(vpaddq_s32(low, vmull_high_s16(first, second)));
+}
+#else
+template <>
+SW_BODY Pairs widen<Lanes>(const int8_t* from) {
+  return Pairs{from[0], from[1], from[2], from[3], from[4], from[5], from[6], from[7]};
+}
+SW_BODY Sums add_products(Pairs a, Pairs b, Sums sum) {
+  for (int i = 0; i < lanes<Lanes>; ++i)
+    sum[i] += a[2 * i] * b[2 * i] + a[2 * i + 1] * b[2 * i + 1];
+  return sum;
+}
+#endif
+
 // Makes streamed values visible to other threads before anything stored later.
 inline void finish_streams() {
 #if defined(__AVX2__)

@@ -116,7 +116,7 @@ class Renderer:
             self.arrays[name] = self.arena.view(name, kind, shape)
         pad = layout.padded[0] - layout.height, layout.padded[1] - layout.width
         self.photo = np.pad(photo, ((0, pad[0]), (0, pad[1]), (0, 0)), mode="edge") if any(pad) else photo
-        self.spectrum = kernels.BlockedSpectrum(volume, self.arrays["spectrum"])
+        self.spectrum = kernels.BlockedSpectrum(volume, self.arrays["spectrum"], threads=threads)
         self._weigh()
         self._extract(pyramid)
         self.levels = [self._level(j) for j in range(len(layout.channels))]

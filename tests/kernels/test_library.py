@@ -126,6 +126,21 @@ def test_a_status_other_than_success_is_an_error():
         _library.check(7)
 
 
+@pytest.mark.skipif(not has_compiler, reason="no C++ compiler: there is no library")
+def test_a_library_of_other_sources_is_refused():
+    code = """
+from stillwave.kernels import _library
+_library.INTERFACE += 1
+try:
+    _library.available()
+except RuntimeError as error:
+    print(error)
+"""
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+    assert "install them again" in done.stdout
+
+
 def test_the_installed_wheel_fits_any_python_3():
     text = importlib.metadata.distribution("stillwave").read_text("WHEEL")
     assert "Tag: py3-none-" in text
