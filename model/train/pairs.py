@@ -19,6 +19,8 @@ from ..clips import Clip
 
 CROP = (192, 128)  # width, height, px of the frame
 TIMES_FOR_WEIGHT = 15
+STRIDE = 20  # frames between the start frames of a clip
+SCENE_SHARE = 0.3
 SCENE_TIMES = 4
 SIZE, GRID = (512, 320), (256, 160)
 
@@ -30,18 +32,31 @@ def motion_at(volume: np.ndarray, t: float, num_frames: int) -> np.ndarray:
     phase = 2 * np.exp(2j * np.pi * np.arange(len(volume)) * t / num_frames)
     phase[0] = 1
     weights = np.stack([phase.real, -phase.imag], 1).astype(np.float32)
-    return np.einsum("kxrhw,kr->xhw", volume.reshape(len(volume), 2, 2, *volume.shape[2:]), weights)
+    planes = volume.astype(np.float32, copy=False).reshape(len(volume), 2, 2, *volume.shape[2:])
+    return np.einsum("kxrhw,kr->xhw", planes, weights)
 
 
-def pair_from_clip(clip: Clip, rng: np.random.Generator) -> Pair:
-    """Frames s and s + t of a loop; mostly from frame 0, whose motion is measured rather than derived."""
-    T = len(clip.frames)
-    s = 0 if rng.random() < 0.6 else int(rng.integers(T))
-    t = int(rng.integers(1, T))
-    photo, volume = clip.start(s)
-    times = rng.integers(0, T, TIMES_FOR_WEIGHT)
-    weight = np.mean([np.linalg.norm(motion_at(volume, u, T), axis=0) for u in times], 0)
-    return photo, clip.frames[(s + t) % T], motion_at(volume, t, T), weight
+class Starts:
+    """Loops as seen from every STRIDE-th of their frames: photo, volume and W, kept once made."""
+
+    def __init__(self, clips: list[Clip]):
+        self.clips = clips
+        self.kept: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+
+    def pair(self, rng: np.random.Generator) -> Pair:
+        """Frames s and s + t of a loop; mostly from frame 0, whose motion is measured rather than derived."""
+        which = int(rng.integers(len(self.clips)))
+        clip = self.clips[which]
+        T = len(clip.frames)
+        s = 0 if rng.random() < 0.6 else int(rng.integers(T // STRIDE)) * STRIDE
+        if (which, s) not in self.kept:
+            photo, volume = clip.start(s)
+            times = rng.integers(0, T, TIMES_FOR_WEIGHT)
+            weight = np.mean([np.linalg.norm(motion_at(volume, u, T), axis=0) for u in times], 0)
+            self.kept[which, s] = photo, volume.astype(np.float16), weight
+        photo, volume, weight = self.kept[which, s]
+        t = int(rng.integers(1, T))
+        return photo, clip.frames[(s + t) % T], motion_at(volume, t, T), weight
 
 
 def pair_from_file(path: Path, rng: np.random.Generator) -> Pair:
@@ -74,13 +89,13 @@ def crop(pair: Pair, rng: np.random.Generator) -> tuple[Tensor, ...]:
     return images[0], images[1], full[:2], full[2:3], full[3:].clamp_min(0)
 
 
-def batch(clips: list[Clip], scenes: list[Path], count: int, rng: np.random.Generator) -> list[Tensor]:
+def batch(starts: Starts, scenes: list[Path], count: int, rng: np.random.Generator) -> list[Tensor]:
     rows = []
     for _ in range(count):
-        if scenes and rng.random() < 0.4:
+        if scenes and rng.random() < SCENE_SHARE:
             pair = pair_from_file(scenes[int(rng.integers(len(scenes)))], rng)
         else:
-            pair = pair_from_clip(clips[int(rng.integers(len(clips)))], rng)
+            pair = starts.pair(rng)
         rows.append(crop(pair, rng))
     return [torch.stack(column) for column in zip(*rows, strict=True)]
 

@@ -19,7 +19,7 @@ from ..renderer import Renderer
 from ..samples import load_clips
 from ..splat import softmax_splat
 from .autoencoder import gradient_loss
-from .pairs import batch
+from .pairs import Starts, batch
 from .run import Run, half_precision
 
 
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
 
-    clips = load_clips(args.clips, args.pool / "flow", tuple(args.without))
+    starts = Starts(load_clips(args.clips, args.pool / "flow", tuple(args.without)))
     perceptual = PerceptualLoss(args.perceptual_weights)
     renderer = Renderer(PRESETS[args.preset]).to(memory_format=torch.channels_last)
     run = Run(args.run, "renderer", renderer, [{"params": list(renderer.parameters()), "lr": 1e-3}], args.steps)
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if step % 50 == 0:
             scenes = sorted(args.pairs.glob("[0-9]*.npz")) if args.pairs else []
             scenes = [path for path in scenes if ".partial" not in path.name]
-        photo, frame, motion, importance, activity = batch(clips, scenes, args.batch, rng)
+        photo, frame, motion, importance, activity = batch(starts, scenes, args.batch, rng)
         with half_precision():
             predicted = renderer(photo, motion, importance, activity).float()
             feature = perceptual(predicted, frame)
