@@ -55,8 +55,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _delegated(arguments: Sequence[str]) -> argparse.Namespace | None:
-    """Training and export read their own options: they are other packages, which need torch."""
-    if arguments[:1] not in (["train"], ["export"]):
+    """Training, measures and export read their own options: they are other packages, which need torch."""
+    if arguments[:1] not in (["train"], ["evaluate"], ["export"]):
         return None
     return argparse.Namespace(
         command=arguments[0], arguments=arguments[1:], json=False, verbose=False
@@ -105,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
     bundle.add_argument("folder", nargs="?", help="default: the one installed with stillwave")
     commands.add_parser("doctor", parents=[shared], help="what works here, and what is missing")
     commands.add_parser("train", add_help=False, help="train the networks; alone: the stages")
+    commands.add_parser("evaluate", add_help=False, help="measure motion or rendering against clips")
     commands.add_parser("export", add_help=False, help="a training run to a bundle")
     return top
 

@@ -1,4 +1,4 @@
-"""`stillwave train` and `stillwave export`: the way into what needs torch, with its own options."""
+"""`stillwave train`, `evaluate` and `export`: the way into what needs torch, with its own options."""
 
 import argparse
 import importlib
@@ -6,14 +6,19 @@ import importlib
 from ..errors import BackendError
 from .outcome import Outcome
 
-MODULES = {"train": "stillwave.model.train.__main__", "export": "stillwave.export.__main__"}
+MODULES = {
+    "train": "stillwave.model.train.__main__",
+    "evaluate": "stillwave.model.evaluate.__main__",
+    "export": "stillwave.export.__main__",
+}
 
 
 def run(args: argparse.Namespace) -> Outcome:
     try:
         importlib.import_module(MODULES[args.command]).main(args.arguments)
     except ModuleNotFoundError as error:
+        extra = "export" if args.command == "export" else "train"
         raise BackendError(
-            f"{args.command} needs {error.name}: pip install 'stillwave[{args.command}]'"
+            f"{args.command} needs {error.name}: pip install 'stillwave[{extra}]'"
         ) from error
     return Outcome({}, f"{args.command}: done")

@@ -22,10 +22,11 @@ def test_every_stage_has_help(stage, capsys):
     assert "usage" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["train", "export"])
-def test_without_torch_it_says_what_to_install(command, monkeypatch, capsys):
+@pytest.mark.parametrize(("command", "extra"), [("train", "train"), ("evaluate", "train"), ("export", "export")])
+def test_without_torch_it_says_what_to_install(command, extra, monkeypatch, capsys):
     for name in [n for n in sys.modules if n.startswith(("stillwave.model", "stillwave.export"))]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    assert run([command, "encoder"]) == 6
-    assert f"pip install 'stillwave[{command}]'" in capsys.readouterr().err
+    for missing in ("torch", "cv2"):
+        monkeypatch.setitem(sys.modules, missing, None)
+    assert run([command, "motion" if command == "evaluate" else "encoder"]) == 6
+    assert f"pip install 'stillwave[{extra}]'" in capsys.readouterr().err

@@ -1,0 +1,75 @@
+"""How near a predicted motion is to a measured one, and a frame to a frame. Volumes: runtime/spectrum.py."""
+
+import numpy as np
+
+MOVING_PX = 0.5  # amplitude from which a pixel moves, on a grid 256 wide
+NEIGHBOUR = 4  # px between the pixels whose phases are compared
+TEXTURED = 3.0  # grey levels per pixel: flow can be measured from there
+FLOOR_POWER = 1e-6
+
+
+def motion_map(volume: np.ndarray) -> np.ndarray:
+    """RMS displacement from its mean of every pixel, times sqrt(2): (K, 4, H, W) -> (H, W) px."""
+    return np.sqrt(2 * (volume[1:] ** 2).sum((0, 1)))
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Rank of every value, ties sharing their mean: any shape -> (N,)."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (counts.cumsum() - (counts - 1) / 2)[inverse.ravel()]
+
+
+def area_under_curve(score: np.ndarray, positive: np.ndarray) -> float:
+    """Chance that a positive scores above a negative; nan where one of them is below 1 %."""
+    positive = positive.ravel()
+    share = positive.mean()
+    if not 0.01 <= share <= 0.99:
+        return float("nan")
+    count, others = positive.sum(), (~positive).sum()
+    return float((ranks(score)[positive].sum() - count * (count + 1) / 2) / (count * others))
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's."""
+    return float(np.corrcoef(ranks(a), ranks(b))[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
+
+
+def coherence(volume: np.ndarray) -> float:
+    """How far neighbours move in phase, weighted by power: 1 is as one."""
+    S = volume[1:, 0::2] + 1j * volume[1:, 1::2]
+    together = apart = 0.0
+    for axis in (2, 3):
+        near = np.take(S, range(S.shape[axis] - NEIGHBOUR), axis)
+        far = np.take(S, range(NEIGHBOUR, S.shape[axis]), axis)
+        together += (near * far.conj()).real.sum()
+        apart += np.sqrt((abs(near) ** 2).sum(1) * (abs(far) ** 2).sum(1)).sum()
+    return float(together / (apart + 1e-9))
+
+
+def compare_motion(predicted: np.ndarray, measured: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
+    """The measures of docs/training.md.
+
+    predicted, measured  (K, 4, H, W) px, one grid
+    gradient             (H, W)       grey levels per pixel of the photo
+    """
+    p, m = motion_map(predicted), motion_map(measured)
+    moving, textured = m > MOVING_PX, gradient > TEXTURED
+    power_p, power_m = (np.log10((S[1:] ** 2).sum(1).mean((1, 2)) + FLOOR_POWER) for S in (predicted, measured))
+    off = power_p - power_m
+    return {
+        "auc": area_under_curve(p, moving),
+        "auc_textured": area_under_curve(p[textured], moving[textured]),
+        "rank": rank_correlation(p, m),
+        "rank_textured": rank_correlation(p[textured], m[textured]),
+        "octaves": float(np.log2((p[moving].mean() + 1e-3) / (m[moving].mean() + 1e-3))) if moving.any() else np.nan,
+        "power_decades": float(abs(off).mean()),
+        "shape_decades": float(abs(off - off.mean()).mean()),
+        "coherence": coherence(predicted) - coherence(measured),
+        "still": float((p[m < 0.1] < 0.25).mean()) if (m < 0.1).any() else np.nan,
+    }
+
+
+def psnr(frame: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """Peak signal to noise ratio in dB of uint8 pictures (H, W, 3), where `mask` (H, W) is set."""
+    error = (frame.astype(np.float32) - target) ** 2
+    return float(10 * np.log10(255**2 / max((error if mask is None else error[mask]).mean(), 1e-6)))
