@@ -26,6 +26,10 @@ def trunk_from_name(name: str) -> tuple[nn.Module, tuple[int, ...]]:
     return resnet.ResNet34(), resnet.FEATURE_CHANNELS
 
 
+def nearby_mean(cells: Tensor) -> Tensor:
+    return functional.avg_pool2d(cells, 3, 1, 1, count_include_pad=False)
+
+
 def contrast(photo: Tensor) -> Tensor:
     """Mean gradient of the grey photo in each latent cell, full scale per grid cell:
     (B, 3, 2 Hg, 2 Wg) -> (B, 1, Hg / 8, Wg / 8).
@@ -77,9 +81,9 @@ class ImageEncoder(nn.Module):
         """How much comes from the steps' expectation and the contrast, at which frequency from the bands."""
         steps = torch.tensor((0.0, *AMPLITUDE_STEPS), device=bands.device)
         expected = (chance * steps.diff()[:, None, None]).sum(1, keepdim=True)
-        total = expected * (contrast(photo) / TYPICAL_CONTRAST + LEAST_SHARE).sqrt()
+        total = nearby_mean(expected) * (contrast(photo) / TYPICAL_CONTRAST + LEAST_SHARE).sqrt()
         power = ((bands.exp() - 0.1).clamp_min(1e-3) * self.scales[:, None, None]) ** 2
-        power = functional.avg_pool2d(power, 3, 1, 1, count_include_pad=False)
+        power = nearby_mean(power)
         # the amplitude is sqrt(2 sum_k |S_k|^2)
         return total * (0.5 * power / power.sum(1, keepdim=True)).sqrt()
 
