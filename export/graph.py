@@ -17,7 +17,7 @@ OPSET = 20
 OPERATORS = frozenset(
     """
     Add AveragePool Cast Clip Concat Conv Cos DepthToSpace Div Exp Expand Gemm InstanceNormalization
-    LayerNormalization LeakyRelu MatMul MaxPool Mul Pow ReduceSum Relu Reshape Resize Shape Sigmoid Sin
+    LayerNormalization LeakyRelu MatMul MaxPool Mul Pow ReduceMean ReduceSum Relu Reshape Resize Shape Sigmoid Sin
     Slice Softmax Split Sqrt Squeeze Sub Transpose Unsqueeze
     """.split()  # noqa: SIM905
 )

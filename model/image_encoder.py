@@ -35,9 +35,9 @@ def contrast(photo: Tensor) -> Tensor:
     (B, 3, 2 Hg, 2 Wg) -> (B, 1, Hg / 8, Wg / 8).
     """
     grey = functional.avg_pool2d(photo.mean(1, keepdim=True), 2)
-    grey = functional.pad(grey, (1, 1, 1, 1), mode="replicate")
-    across = grey[:, :, 1:-1, 2:] - grey[:, :, 1:-1, :-2]
-    down = grey[:, :, 2:, 1:-1] - grey[:, :, :-2, 1:-1]
+    wide = torch.cat([grey[..., :1], grey, grey[..., -1:]], 3)
+    tall = torch.cat([grey[:, :, :1], grey, grey[:, :, -1:]], 2)
+    across, down = wide[..., 2:] - wide[..., :-2], tall[:, :, 2:] - tall[:, :, :-2]
     return functional.avg_pool2d(0.5 * (across**2 + down**2 + 1e-9).sqrt(), 8)
 
 
