@@ -32,6 +32,25 @@ def test_threads_do_not_change_the_frames(photo) -> None:
     np.testing.assert_array_equal(frames[0], frames[2])
 
 
+def test_one_thread_is_one() -> None:
+    """What other threads than the caller's take of the processor, numpy's included, from photo to frame."""
+    code = """
+import time
+import numpy as np
+from stillwave.runtime import Animator
+photo = np.random.default_rng(0).integers(0, 255, (144, 256, 3)).astype(np.uint8)
+with Animator(backend='cpu', threads=1) as animator:
+    for _ in range(2):  # once, so that everything is loaded
+        everyone, mine = time.process_time(), time.thread_time()
+        with animator.analyze(photo) as scene:
+            scene.frame(40.0)
+        everyone, mine = time.process_time() - everyone, time.thread_time() - mine
+print((everyone - mine) / mine)
+"""
+    others = float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+    assert others < 0.01
+
+
 def test_portrait_and_explicit_size(animator, photo) -> None:
     with animator.analyze(np.rot90(photo), steps=1, size=(64, 96)) as scene:
         assert scene.size == (64, 96)
