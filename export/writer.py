@@ -31,7 +31,7 @@ from .fp16 import half_precision, stored_as_half
 from .graph import check_operators, graph_from_network
 from .networks import GRID, GRID_MULTIPLE, Network, Weights, networks_of
 from .parity import check_parity
-from .workspace import workspace_bytes
+from .workspace import weights_and_workspace_bytes
 
 LICENCE = "Apache-2.0"
 FPS = 30.0
@@ -80,13 +80,15 @@ def _write_network(folder: Path, network: Network, precision: str) -> tuple[Netw
     file = folder / f"{network.name}.onnx"
     file.write_bytes(content)
     inputs, outputs = signature(content, network.name, {})
+    weights, workspace = weights_and_workspace_bytes(file, network.name, network.largest)
     record = NetworkRecord(
         file=file.name,
         precision=precision,
         inputs=_records(inputs),
         outputs=_records(outputs),
-        workspace_bytes=workspace_bytes(file, network.name, network.reference),
-        workspace_shape=shape_at(inputs[0].shape, network.reference),
+        weights_bytes=weights,
+        workspace_bytes=workspace,
+        workspace_shape=shape_at(inputs[0].shape, network.largest),
     )
     return record, round(parity, 1)
 

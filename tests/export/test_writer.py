@@ -53,10 +53,13 @@ def test_says_what_it_is(folder, weights) -> None:
 def test_networks_run_in_the_workspace_they_state(folder, networks) -> None:
     bundle = Bundle.open(folder)
     for name, record in bundle.manifest.networks.items():
-        assert 1 << 20 < record.workspace_bytes < 64 << 20
-        sizes = networks[name].reference
+        arena_bytes = record.weights_bytes + record.workspace_bytes
+        assert 1 << 20 < arena_bytes < 64 << 20
+        weights = sum(p.numel() for p in networks[name].module.parameters())
+        assert 4 * weights < record.weights_bytes < 6 * weights + (4 << 20)
+        sizes = networks[name].largest
         with engine_for(
-            "cpu", bundle.network_bytes(name), name, sizes=sizes, threads=2, arena_bytes=record.workspace_bytes
+            "cpu", bundle.network_bytes(name), name, sizes=sizes, threads=2, arena_bytes=arena_bytes
         ) as engine:
             example = networks[name].example(sizes)
             outputs = {s.name: example[next(iter(example))].new_empty(s.shape).numpy() for s in engine.outputs}

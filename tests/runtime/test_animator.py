@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stillwave.runtime import Animator, BackendError, BudgetError, PhotoError
 
@@ -64,6 +65,20 @@ def test_too_small_a_budget_names_the_least_that_works(photo) -> None:
         pytest.raises(BudgetError, match=r"needs at least .*MiB"),
     ):
         animator.analyze(photo)
+
+
+def test_a_photo_too_large_for_the_budget_is_refused_before_it_is_decoded(tmp_path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (6000, 6000)).save(path)
+    path.write_bytes(path.read_bytes()[:1000])  # decoding it would fail
+    with Animator(backend="cpu", memory_budget="150MiB") as animator:
+        for call in (
+            lambda: animator.read(path),
+            lambda: animator.analyze(path, size=(96, 96)),
+            lambda: animator.scene(path, np.zeros((2, 4, 16, 16)), size=(96, 96)),
+        ):
+            with pytest.raises(BudgetError, match=r"reading the photo needs at least 1\d\d\.. MiB, .* smaller first"):
+                call()
 
 
 def test_small_photos_are_refused(animator) -> None:
