@@ -81,7 +81,8 @@ class RenderRecord:
 
     def __post_init__(self) -> None:
         require(self.feature_multiple >= 1, "feature_multiple of 1 or more", self.feature_multiple)
-        require(self.halo >= 0, "halo of 0 or more", self.halo)
+        is_multiple = self.halo > 0 and self.halo % self.feature_multiple == 0
+        require(is_multiple, f"halo of a multiple of {self.feature_multiple}", self.halo)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from stillwave.export import __main__ as command
 from stillwave.export import writer
 from stillwave.export.graph import ExportError
 from stillwave.model.presets import EDGE
-from stillwave.runtime.bundle import Bundle
+from stillwave.runtime.bundle import Bundle, RenderRecord
 from stillwave.runtime.engine import engine_for
 
 
@@ -45,7 +45,9 @@ def test_says_what_it_is(folder, weights) -> None:
     assert (manifest.name, manifest.preset, manifest.licence) == ("edge", "edge", "Apache-2.0")
     assert manifest.provenance["seed"] == 0
     assert manifest.provenance["versions"].keys() == {"torch", "onnx", "onnxruntime"}
-    assert min(manifest.provenance["parity_db"].values()) > 50
+    assert min(manifest.provenance["parity_db"].values()) > 60
+    assert manifest.provenance["parity_db"]["image_encoder"] > 100
+    assert manifest.render == RenderRecord(feature_multiple=4, halo=16, weight_exponent=3.0)
     assert manifest.scales == tuple(weights.scales)
     assert manifest.latent_std == (1.0,) * 4
 
