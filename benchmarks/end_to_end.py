@@ -11,13 +11,13 @@ from typing import Any
 
 import report
 from machine import FOLDER, machine, result_path, write_result
-from memory import measure_budgets, measure_growth, measure_refusal
+from memory import measure_budgets, measure_growth, measure_reading, measure_refusal
 from processes import text_of, time_clip, time_first_frame, time_start
 from stages import Settings, time_stages, verify
 
 from stillwave.runtime.cli import size as size_from_text
 
-PARTS = ("stages", "first-frame", "clip", "start", "memory", "growth")
+PARTS = ("stages", "first-frame", "clip", "start", "memory", "reading", "growth")
 SIZES = [(1280, 720), (1024, 768)]  # measured against the budgets, beside --size
 BUDGETS = ["128MiB", "256MiB", "512MiB"]
 
@@ -81,6 +81,8 @@ def measure(part: str, settings: Settings, effort: Effort, is_quick: bool) -> An
         return time_start(2 * effort.processes)
     if part == "growth":
         return measure_growth(settings, effort.growth_frames)
+    if part == "reading":
+        return measure_reading(settings.photo)
     sizes = [settings.size] if is_quick else [settings.size, *SIZES]
     return {
         "budgets": measure_budgets(settings, sizes, BUDGETS, effort.memory_clip_s),

@@ -1,7 +1,7 @@
 """Peak memory against the budget, in fresh processes (Linux).
 
-Growth counts from the resident size once numpy, the backend, PyAV and stillwave are imported, to the
-peak that the kernel has seen since (VmHWM).
+Growth counts from the resident size once numpy, Pillow, PyAV and stillwave are imported, to the peak
+that the kernel has seen since (VmHWM). ONNX Runtime is loaded by the work itself, and counts.
 """
 
 import importlib
@@ -12,17 +12,31 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+from PIL import Image, ImageCms
 from processes import animate_arguments, text_of
 from stages import Settings
 
 from stillwave.runtime.memory import parse_bytes
 from stillwave.runtime.photo import Size
 
-BACKEND_PACKAGES = {"openvino": "openvino"}  # all others: ONNX Runtime
+OUTSIDE = {"openvino": "openvino"}  # backends whose own memory no budget bounds
 IMPORTED = ("numpy", "PIL.JpegImagePlugin", "av", "stillwave.runtime.animator", "stillwave.runtime.commands.animate")
 TOO_SMALL = "32MiB"
+PHOTOS = {"12 MP": (4000, 3000), "40 MP": (7296, 5472)}
+READ_AT = 1280  # px, the longest side of a scene
+PHOTO_FORMATS: dict[str, dict[str, Any]] = {
+    "a.jpg": {"quality": 90},
+    "progressive.jpg": {"quality": 90, "progressive": True},
+    "icc.jpg": {"quality": 90},
+    "a.png": {"compress_level": 1},
+    "alpha icc.png": {"compress_level": 1},
+    "a.webp": {"method": 0},
+    "alpha icc.webp": {"method": 0},
+    "a.avif": {"speed": 10},
+}
 
 
 Row = dict[str, Any]
@@ -36,8 +50,7 @@ def measure_budgets(settings: Settings, sizes: list[Size], budgets: list[str], s
 def measure_peak(settings: Settings, seconds: float) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         arguments = animate_arguments(settings, Path(folder, "loop.mp4"), seconds)
-        package = BACKEND_PACKAGES.get(settings.backend, "onnxruntime")
-        outcome, peak = _child("animate", package, *arguments)
+        outcome, peak = _child("animate", OUTSIDE.get(settings.backend, "numpy"), *arguments)
     row = {"size": text_of(settings.size), "budget": settings.budget, "budget_bytes": parse_bytes(settings.budget)}
     if "error" in outcome:
         return row | {"refused": outcome["error"]["message"], "exit_code": outcome["error"]["exit_code"]}
@@ -59,6 +72,30 @@ def measure_growth(settings: Settings, num_frames: int) -> Row:
     s = settings
     _, result = _child("frames", s.photo, text_of(s.size), s.backend, s.threads, s.budget, s.bundle or "", num_frames)
     return {"size": text_of(s.size), **result}
+
+
+def measure_reading(photo: Path) -> list[Row]:
+    """Of large photos in every format: what reading one for a scene takes, and what it states to take."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for megapixels, size in PHOTOS.items():
+            for name, options in PHOTO_FORMATS.items():
+                _write_photo(photo, Path(folder, name), size, options)
+                _, row = _child("reading", Path(folder, name))
+                per_pixel = round(row["peak_bytes"] / (size[0] * size[1]), 1)
+                rows.append({"photo": f"{megapixels} {name}", **row, "bytes_per_pixel": per_pixel})
+    return rows
+
+
+def _write_photo(source: Path, path: Path, size: Size, options: Row) -> None:
+    with Image.open(source) as image:
+        large = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
+    if "alpha" in path.name:
+        large.putalpha(Image.linear_gradient("L").resize(size))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    large.save(path, **options, **({"icc_profile": profile} if "icc" in path.name else {}))
+    # and one of a few pixels, to load the decoder with
+    large.resize((64, 48)).save(path.with_stem("small"), icc_profile=profile)
 
 
 def resident_bytes(field: str) -> int:
@@ -109,5 +146,19 @@ def _frames(photo: str, size: str, backend: str, threads: str, budget: str, bund
     print(json.dumps({"frames": int(count), "grown_bytes": grown}))
 
 
+def _reading(path: str) -> None:
+    from stillwave.runtime.photo import Photo, read_photo
+
+    read_photo(Path(path).with_stem("small"), (16, 16))
+    before, started = resident_bytes("VmRSS"), perf_counter()
+    forget_peak()
+    with Photo(path, longest=READ_AT) as photo:
+        stated_bytes = photo.reading_bytes
+        photo.pixels()
+    took_s, peak_bytes = round(perf_counter() - started, 2), resident_bytes("VmHWM") - before
+    print(json.dumps({}))
+    print(json.dumps({"peak_bytes": peak_bytes, "stated_bytes": stated_bytes, "took_s": took_s}))
+
+
 if __name__ == "__main__":
-    {"animate": _animate, "frames": _frames}[sys.argv[1]](*sys.argv[2:])
+    {"animate": _animate, "frames": _frames, "reading": _reading}[sys.argv[1]](*sys.argv[2:])

@@ -20,7 +20,7 @@ import numpy as np
 from machine import FOLDER, machine, result_path, write_result
 
 from stillwave.kernels import build_info
-from stillwave.runtime.photo import Pixels, fit, read_photo
+from stillwave.runtime.photo import Pixels, read_photo
 
 SIDES = ("stillwave", "eager", "eager channels-last")
 STEPS, FRAMES = 4, 150
@@ -83,7 +83,7 @@ def take_turn(args: argparse.Namespace, side: str, bundle: Path, keep: Path) -> 
 
 def run_side(args: argparse.Namespace) -> dict[str, float]:
     """Wall and processor seconds of the analysis and of the frame loop; some frames are kept in a file."""
-    pixels = fit(read_photo(args.photo, SIZE), SIZE)
+    pixels = read_photo(args.photo, SIZE)
     make = stillwave_side if args.side == "stillwave" else eager_side
     analyze = make(args, pixels)
     kept = []

@@ -16,6 +16,7 @@ def lines(part: str, result: Any) -> list[str]:
         "clip": _clip,
         "start": _start,
         "memory": _memory,
+        "reading": _reading,
         "growth": _growth,
     }[part](result)
 
@@ -54,6 +55,15 @@ def _memory(result: Any) -> list[str]:
         told = f"{format_bytes(row['peak_bytes']):>14}" if "peak_bytes" in row else f"  {row['refused']}"
         over = "  TOO MUCH" if row.get("is_within") is False else ""
         rows.append(f"{row['size']:>10}{row['budget']:>10}{told}{over}")
+    return rows
+
+
+def _reading(result: Any) -> list[str]:
+    rows = [f"{'photo':<24}{'peak growth':>14}{'stated':>14}{'bytes a pixel':>16}{'s':>8}"]
+    for r in result:
+        over = "  TOO MUCH" if r["peak_bytes"] > r["stated_bytes"] else ""
+        peak, stated = format_bytes(r["peak_bytes"]), format_bytes(r["stated_bytes"])
+        rows.append(f"{r['photo']:<24}{peak:>14}{stated:>14}{r['bytes_per_pixel']:>16}{r['took_s']:>8}{over}")
     return rows
 
 

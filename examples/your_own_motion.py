@@ -20,7 +20,7 @@ def sway(height: int, width: int) -> np.ndarray:
 
 
 def main(photo: str, video: str) -> None:
-    pixels = read_photo(photo).pixels
+    pixels = read_photo(photo)
     height, width = pixels.shape[:2]
     with (
         Animator() as animator,

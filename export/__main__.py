@@ -31,9 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     weights = random_weights(preset) if args.random_weights else trained_weights(preset, args.run)
     manifest = write_bundle(args.output, preset, weights, provenance_of(args.run), args.name, args.precision)
     for name, network in manifest.networks.items():
-        size, workspace = manifest.files[network.file].bytes / 2**20, network.workspace_bytes / 2**20
+        size, memory = manifest.files[network.file].bytes, network.weights_bytes + network.workspace_bytes
         parity = manifest.provenance["parity_db"][name]
-        print(f"{name:<14} {size:6.1f} MiB   runs in {workspace:6.1f} MiB   parity {parity:5.1f} dB")
+        print(f"{name:<14} {size / 2**20:6.1f} MiB   runs in {memory / 2**20:6.1f} MiB   parity {parity:5.1f} dB")
 
 
 def provenance_of(run: Path | None) -> dict[str, object]:

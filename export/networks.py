@@ -21,6 +21,7 @@ Shape = tuple[Dimension, ...]
 
 UNIT_RANGE = {"photo", "still", "activity"}  # what is drawn from 0..1
 GRID = (256, 160)  # width, height trained on
+LARGEST_GRID = (320, 160)  # of those `network_grid` chooses among
 GRID_MULTIPLE = 32
 FRAME = (512, 288)  # width, height of the frame that rendering is measured at
 
@@ -29,7 +30,8 @@ FRAME = (512, 288)  # width, height of the frame that rendering is measured at
 class Network:
     """One module, and the names and symbolic shapes of what goes in and out, all float32.
 
-    `reference` is the symbols at the size that is checked and measured on export.
+    reference  the symbols at the size that is checked on export
+    largest    the symbols at the size whose memory is measured
     """
 
     name: str
@@ -37,6 +39,7 @@ class Network:
     inputs: Mapping[str, Shape]
     outputs: Mapping[str, Shape]
     reference: Mapping[str, int]
+    largest: Mapping[str, int]
 
     def __post_init__(self) -> None:
         self.module.eval()
@@ -140,7 +143,6 @@ def _predicting(preset: Preset, weights: Weights) -> Iterator[Network]:
     condition = weights.image_encoder.condition_channels
     cells = GRID_MULTIPLE // stride  # latent cells of the smallest grid
     multiple = 2 ** (len(preset.denoiser_channels) - 1)
-    width, height = GRID
     yield Network(
         "image_encoder",
         weights.image_encoder,
@@ -150,7 +152,7 @@ def _predicting(preset: Preset, weights: Weights) -> Iterator[Network]:
             "guide": (1, guides, "32*h", "32*w"),
             "amplitude": (1, preset.num_slices, "4*h", "4*w"),
         },
-        {"h": height // GRID_MULTIPLE, "w": width // GRID_MULTIPLE},
+        *_sides(GRID_MULTIPLE),
     )
     noisy = (preset.num_slices, channels, f"{multiple}*h", f"{multiple}*w")
     yield Network(
@@ -158,26 +160,33 @@ def _predicting(preset: Preset, weights: Weights) -> Iterator[Network]:
         weights.denoiser,
         {"latents": noisy, "timestep": (1,), "condition": (1, condition, *noisy[2:])},
         {"prediction": noisy},
-        {"h": height // stride // multiple, "w": width // stride // multiple},
+        *_sides(stride * multiple),
     )
     yield Network(
         "decoder",
         weights.decoder,
         {"latents": ("n", channels, "h", "w"), "guide": (1, guides, f"{stride}*h", f"{stride}*w")},
         {"coefficients": ("n", 4, f"{stride}*h", f"{stride}*w")},
-        {"n": DECODER_BATCH, "h": height // stride, "w": width // stride},
+        *({"n": DECODER_BATCH, **sides} for sides in _sides(stride)),
     )
+
+
+def _sides(factor: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Symbols of a grid in cells of `factor`: the grid trained on, and the largest."""
+    reference, largest = ({"h": h // factor, "w": w // factor} for w, h in (GRID, LARGEST_GRID))
+    return reference, largest
 
 
 def _rendering(preset: Preset, weights: Weights) -> Iterator[Network]:
     multiple = weights.renderer.pyramid.multiple
-    width, height = FRAME
+    pyramid, synthesis = ({"h": FRAME[1] // factor, "w": FRAME[0] // factor} for factor in (multiple, 4))
     yield Network(
         "pyramid",
         ChannelsLastPyramid(weights.renderer.pyramid),
         {"photo": (1, 3, f"{multiple}*h", f"{multiple}*w")},
         _levels(preset, multiple),
-        {"h": height // multiple, "w": width // multiple},
+        pyramid,
+        pyramid,
     )
     yield Network(
         "synthesis",
@@ -189,7 +198,8 @@ def _rendering(preset: Preset, weights: Weights) -> Iterator[Network]:
             "activity": (1, "4*h", "4*w", 1),
         },
         {"frame": (1, 3, "4*h", "4*w")},
-        {"h": height // 4, "w": width // 4},
+        synthesis,
+        synthesis,
     )
 
 

@@ -10,9 +10,9 @@ from stillwave.runtime.engine import engine_for
 from .graph import ExportError
 from .networks import Network
 
-# Signal to error, dB: 20 dB is a decimal digit. float32 graphs reach 115 and more, float16 weights
-# 50 (the image encoder's twenty layers) to 88, float16 arithmetic, on a CPU, 54 to 90.
-FLOOR_DB = {"exact": 100.0, "fp32": 45.0, "fp16": 45.0}
+# Signal to error, dB: 20 dB is a decimal digit. float32 graphs reach 115 and more, networks stored
+# with float16 weights 71 to 88, float16 arithmetic, on a CPU, 54 to 90.
+FLOOR_DB = {"exact": 100.0, "fp32": 60.0, "fp16": 45.0}
 
 
 def parity_db(network: Network, onnx_bytes: bytes, sizes: Mapping[str, int], backend: str = "cpu") -> float:

@@ -1,4 +1,4 @@
-"""Memory a network takes in ONNX Runtime, measured in a process of its own (Linux).
+"""Memory a network takes in ONNX Runtime, measured in processes of their own (Linux).
 
 `python -m stillwave.export.workspace FILE NAME n=1 h=20 w=32` prints bytes.
 """
@@ -17,7 +17,17 @@ from stillwave.runtime.ort_engine import LARGEST_REGION, MAP_SHARE
 STEP = 1.02  # precision of the result
 
 
-def workspace_bytes(file: Path, name: str, sizes: Mapping[str, int]) -> int:
+def weights_and_workspace_bytes(file: Path, name: str, sizes: Mapping[str, int]) -> tuple[int, int]:
+    """What the network takes at any size, and beside it at these sizes: the line through those and
+    the smallest. What grows faster than its input, as attention does, takes less in between.
+    """
+    cell = {**sizes, "h": 1, "w": 1}
+    least, most = engine_bytes(file, name, cell), engine_bytes(file, name, sizes)
+    workspace = int((most - least) / (1 - 1 / (sizes["h"] * sizes["w"])))
+    return max(0, most - workspace), workspace
+
+
+def engine_bytes(file: Path, name: str, sizes: Mapping[str, int]) -> int:
     """Peak growth of a process that loads the network and runs it at these sizes, and an arena in
     which it can: weights and working memory, but neither ONNX Runtime itself nor the arrays bound.
     """

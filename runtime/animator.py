@@ -7,11 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from . import spectrum
-from .budget import DECODER_BATCH, engine_bytes, layout_for
+from .budget import (
+    DECODER_BATCH,
+    Parts,
+    analysis_parts,
+    check_analysis,
+    engine_bytes,
+    layout_for,
+    scene_parts,
+)
 from .bundle import Bundle
 from .engine import Engine, engine_for, factor_and_symbol, shape_at, usable_cores
 from .memory import Plan, parse_bytes
-from .photo import LONGEST_SIDE, PhotoSource, Size, fit, read_photo, resize
+from .photo import LONGEST_SIDE, Photo, PhotoSource, Size, resize
 from .renderer import Layout, Renderer
 from .sampler import Schedule, initial_noise, sample
 from .scene import Scene, check_volume
@@ -44,8 +52,9 @@ class Animator:
 
     def analyze(self, photo: PhotoSource, seed: int = 0, steps: int | None = None, size: Size | None = None) -> Scene:
         """Predict how the photo moves. Another seed gives another, equally plausible motion."""
-        pixels = fit(read_photo(photo, size, LONGEST_SIDE), size)
-        layout = self._layout(pixels.shape[1::-1], spectrum.motion_grid(*pixels.shape[1::-1]))
+        with Photo(photo, size, LONGEST_SIDE) as opened:
+            layout = self._layout(opened.size, spectrum.motion_grid(*opened.size), reading_bytes=opened.reading_bytes)
+            pixels = opened.pixels()
         volume = self.predict(pixels, seed, steps)
         return self._scene(pixels, volume, layout, self.manifest.num_frames, self.manifest.fps)
 
@@ -58,9 +67,10 @@ class Animator:
         fps: float = 30.0,
     ) -> Scene:
         """Render a motion that came from elsewhere, (K, 4, h, w) px on any grid over the whole photo."""
-        pixels = fit(read_photo(photo, size, LONGEST_SIDE), size)
-        volume = check_volume(spectral_volume, pixels.shape[1::-1])
-        layout = self._layout(pixels.shape[1::-1], volume.shape[:1:-1], len(volume))
+        with Photo(photo, size, LONGEST_SIDE) as opened:
+            volume = check_volume(spectral_volume, opened.size)
+            layout = self._layout(opened.size, volume.shape[:1:-1], len(volume), opened.reading_bytes)
+            pixels = opened.pixels()
         return self._scene(pixels, volume, layout, num_frames, fps)
 
     def predict(self, pixels: Pixels, seed: int = 0, steps: int | None = None) -> Float:
@@ -73,9 +83,20 @@ class Animator:
         grid_width, grid_height = spectrum.motion_grid(width, height)
         return spectrum.resize_volume(volume, grid_height, grid_width)
 
+    def read(self, photo: PhotoSource) -> Pixels:
+        """The photo as `predict` wants it; `BudgetError`, before it is decoded, if either would not fit."""
+        with Photo(photo, longest=LONGEST_SIDE) as opened:
+            check_analysis(self.manifest, opened.size, opened.reading_bytes, self.budget)
+            return opened.pixels()
+
     def plan(self, size: Size) -> Plan:
         """The memory of a scene of this size: every array, its place and when it lives."""
         return self._layout(size, spectrum.motion_grid(*size)).plan()
+
+    def stages(self, size: Size) -> dict[str, Parts]:
+        """What lives at the peak of each stage of a scene of this size, bytes by name: the arena and all else."""
+        layout = self._layout(size, spectrum.motion_grid(*size))
+        return analysis_parts(self.manifest, size) | scene_parts(self.manifest, layout)
 
     def _encode(self, pixels: Pixels, grid: Size) -> list[Float]:
         """Condition (1, Cc, h, w), guide (1, Cg, Hg, Wg) and expected amplitude (1, K-1, h, w)."""
@@ -115,8 +136,11 @@ class Animator:
         scales = np.asarray(self.manifest.scales, np.float32)
         return spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
 
-    def _layout(self, size: Size, grid: Size, num_frequencies: int | None = None) -> Layout:
-        return layout_for(self.manifest, size, grid, num_frequencies or self.manifest.num_frequencies, self.budget)
+    def _layout(
+        self, size: Size, grid: Size, num_frequencies: int | None = None, reading_bytes: int = 0
+    ) -> Layout:
+        count = num_frequencies or self.manifest.num_frequencies
+        return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes)
 
     def _scene(self, pixels: Pixels, volume: Float, layout: Layout, num_frames: int, fps: float) -> Scene:
         height, width = layout.padded

@@ -1,7 +1,7 @@
 """What runs within a memory budget: measured engine sizes plus planned arrays, before anything runs.
 
-Stages never overlap, so the peak is the largest of: encode, denoise, decode, extract, render. The
-renderer's tiles shrink until it fits; the networks before it have one size. Every figure below is
+Stages never overlap, so the peak is the largest of: read, encode, denoise, decode, extract, render.
+The renderer's tiles shrink until it fits; the stages before it have one size. Every figure below is
 what `benchmarks/end_to_end.py --stages memory` must find to be enough.
 """
 
@@ -15,51 +15,89 @@ from .renderer import Layout
 from .spectrum import network_grid
 
 DECODER_BATCH = 3  # slices decoded at a time: as fast as all 15 at once, in a fifth of the memory
-PROCESS = 20 * 2**20  # code, tables and threads of Pillow and ONNX Runtime, from their first use on
+PROCESS = 36 * 2**20  # once: ONNX Runtime, 19 MiB when imported and 11 with its first session; Pillow
 ENGINE_BASE = 2 * 2**20  # what an engine takes at any size
 PIXEL = 6  # bytes of a pixel of the photo and of the frame, one each
 VIDEO, VIDEO_PIXEL = 7 * 2**20, 58  # libx264 and the frames on their way to it
 
+Parts = dict[str, int]  # bytes of everything that lives at a stage's peak, by name
 
-def layout_for(manifest: Manifest, size: Size, grid: Size, num_frequencies: int, budget: int) -> Layout:
+
+def layout_for(
+    manifest: Manifest, size: Size, grid: Size, num_frequencies: int, budget: int, reading_bytes: int = 0
+) -> Layout:
     """The layout of a scene with the fewest tiles that fits, or `BudgetError` with the least that would.
 
-    size, grid   (width, height) of the frame and of the motion over the photo
+    size, grid     (width, height) of the frame and of the motion over the photo
+    reading_bytes  of the photo the scene is made of
     """
-    analysis = analysis_bytes(manifest, size)
+    before = max(analysis_bytes(manifest, size), PROCESS + reading_bytes)
     needs = []
     for layout in layouts(manifest, size, grid, num_frequencies):
-        needs.append(max(scene_bytes(manifest, layout), analysis))
+        needs.append(max(scene_bytes(manifest, layout), before))
         if needs[-1] <= budget:
             return layout
     smaller = _size_within(manifest, size, grid, num_frequencies, budget)
-    raise BudgetError(
-        f"{size[0]} x {size[1]} needs at least {format_bytes(min(needs))}, the budget is {format_bytes(budget)}; "
-        f"raise --memory-budget" + (f" or choose --size {smaller[0]}x{smaller[1]}" if smaller else "")
+    remedy = f"choose --size {smaller[0]}x{smaller[1]}" if smaller else ""
+    raise _refusal(size, min(needs), budget, reading_bytes, remedy)
+
+
+def check_analysis(manifest: Manifest, size: Size, reading_bytes: int, budget: int) -> None:
+    """`BudgetError` with the least that would do, if reading a photo and predicting its motion does not fit."""
+    need = max(analysis_bytes(manifest, size), PROCESS + reading_bytes)
+    if need > budget:
+        raise _refusal(size, need, budget, reading_bytes)
+
+
+def _refusal(size: Size, need: int, budget: int, reading_bytes: int, remedy: str = "") -> BudgetError:
+    what = f"{size[0]} x {size[1]}"
+    if need == PROCESS + reading_bytes:
+        what, remedy = "reading the photo", "make the photo smaller first"
+    return BudgetError(
+        f"{what} needs at least {format_bytes(need)}, the budget is {format_bytes(budget)}; "
+        f"raise --memory-budget" + (f" or {remedy}" if remedy else "")
     )
 
 
 def scene_bytes(manifest: Manifest, layout: Layout) -> int:
     """Peak of a scene: what it holds, and the larger of setting it up and rendering it to a file."""
+    return max(sum(parts.values()) for parts in scene_parts(manifest, layout).values())
+
+
+def scene_parts(manifest: Manifest, layout: Layout) -> dict[str, Parts]:
+    """What lives while a scene is set up, and while it is rendered to a file."""
     pixels, cells = layout.height * layout.width, layout.tile_rows * layout.padded[1]
     volume = 4 * 4 * layout.num_frequencies * layout.grid[0] * layout.grid[1]
-    setting_up = engine_bytes(manifest, "pyramid", cells) + volume
-    rendering = engine_bytes(manifest, "synthesis", cells) + VIDEO + VIDEO_PIXEL * pixels
-    return PROCESS + layout.plan().nbytes + PIXEL * pixels + volume + max(setting_up, rendering)
+    held = {"process": PROCESS, "arena": layout.plan().nbytes, "photo and frame": PIXEL * pixels, "volume": volume}
+    return {
+        "set up": {**held, "pyramid": engine_bytes(manifest, "pyramid", cells), "volume on the frame's grid": volume},
+        "render": {
+            **held,
+            "synthesis": engine_bytes(manifest, "synthesis", cells),
+            "video": VIDEO + VIDEO_PIXEL * pixels,
+        },
+    }
 
 
 def analysis_bytes(manifest: Manifest, size: Size) -> int:
-    """Peak of predicting a photo's motion: one engine at a time, then the volume in up to six forms."""
+    """Peak of predicting a photo's motion."""
+    return max(sum(parts.values()) for parts in analysis_parts(manifest, size).values())
+
+
+def analysis_parts(manifest: Manifest, size: Size) -> dict[str, Parts]:
+    """What lives in each stage of predicting a photo's motion: one engine at a time, then the volume
+    in up to five forms.
+    """
     width, height = network_grid(*size, manifest.grid_multiple)
     volume = 4 * 4 * manifest.num_frequencies * width * height
-    latent_cells = width * height // manifest.latent_stride**2
-    stages = (
-        engine_bytes(manifest, "image_encoder", 4 * width * height),
-        engine_bytes(manifest, "denoiser", latent_cells),
-        engine_bytes(manifest, "decoder", latent_cells) + 2 * volume,
-        6 * volume,
-    )
-    return PROCESS + PIXEL * size[0] * size[1] + volume // 2 + max(stages)
+    cells = width * height // manifest.latent_stride**2
+    held = {"process": PROCESS, "photo and frame": PIXEL * size[0] * size[1], "conditions": volume // 2}
+    return {
+        "encode": {**held, "image_encoder": engine_bytes(manifest, "image_encoder", 4 * width * height)},
+        "denoise": {**held, "denoiser": engine_bytes(manifest, "denoiser", cells)},
+        "decode": {**held, "decoder": engine_bytes(manifest, "decoder", cells), "volume": 2 * volume},
+        "cohere": {**held, "volume": 5 * volume},
+    }
 
 
 def engine_bytes(manifest: Manifest, name: str, cells: int) -> int:
@@ -68,7 +106,7 @@ def engine_bytes(manifest: Manifest, name: str, cells: int) -> int:
     is_channels_last = name == "synthesis"
     rows, columns = network.workspace_shape[1:3] if is_channels_last else network.workspace_shape[2:4]
     workspace = network.workspace_bytes * cells // (rows * columns)
-    return ENGINE_BASE + manifest.files[network.file].bytes + workspace
+    return ENGINE_BASE + manifest.files[network.file].bytes + network.weights_bytes + workspace
 
 
 def layouts(manifest: Manifest, size: Size, grid: Size, num_frequencies: int) -> Iterator[Layout]:

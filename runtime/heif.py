@@ -4,6 +4,7 @@ Fuzzing pi-heif 1.4.0 found damaged files on which it ends the process; that mus
 """
 
 import io
+import json
 import subprocess
 import sys
 
@@ -12,13 +13,13 @@ from .errors import BackendError, PhotoError
 TIMEOUT_S = 60
 
 
-def png_from_heif(content: bytes) -> bytes:
-    """The primary image, upright, with its colour profile; hardly compressed."""
+def png_from_heif(content: bytes, size: tuple[int, int] | None, longest: int | None) -> bytes:
+    """The primary image as `read_photo` returns it, in as little of the caller's memory; hardly compressed."""
     try:
         import pi_heif  # noqa: F401  (only the other process uses it)
     except ImportError as error:
         raise BackendError('HEIC needs pi-heif; pip install "stillwave[heif]"') from error
-    command = [sys.executable, "-m", "stillwave.runtime.heif"]
+    command = [sys.executable, "-m", "stillwave.runtime.heif", json.dumps([size, longest])]
     try:
         result = subprocess.run(command, input=content, capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
@@ -34,16 +35,17 @@ def png_from_heif(content: bytes) -> bytes:
 
 def main() -> int:
     from pi_heif import HeifImageFile
+    from PIL import Image
 
-    from .photo import check_size
+    from .photo import read_photo
 
+    size, longest = json.loads(sys.argv[1])
     try:
         image = HeifImageFile(io.BytesIO(sys.stdin.buffer.read()))
-        check_size(image.size)
-        image.load()
-        image.save(sys.stdout.buffer, "PNG", compress_level=1)
+        pixels = read_photo(image, tuple(size) if size else None, longest)
+        Image.fromarray(pixels).save(sys.stdout.buffer, "PNG", compress_level=1)
     except PhotoError as error:
-        print(error, file=sys.stderr)
+        print(str(error).removeprefix("image: "), file=sys.stderr)
         return PhotoError.exit_code
     except Exception as error:  # as from any decoder
         print(f"cannot be decoded ({type(error).__name__}: {error})", file=sys.stderr)

@@ -34,17 +34,21 @@ class TensorRecord:
 
 @dataclass(frozen=True)
 class NetworkRecord:
-    """`workspace_bytes` were measured with a first input of shape `workspace_shape`."""
+    """What a network takes beside its file: `weights_bytes` at any size, once loaded, and `workspace_bytes`
+    with a first input of shape `workspace_shape`, in proportion to its rows and columns; both measured.
+    """
 
     file: str
     precision: str
     inputs: dict[str, TensorRecord]
     outputs: dict[str, TensorRecord]
+    weights_bytes: int
     workspace_bytes: int
     workspace_shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
         require(self.precision in PRECISIONS, f"precision of {PRECISIONS}", self.precision)
+        require(self.weights_bytes >= 0, "weights_bytes of 0 or more", self.weights_bytes)
         require(self.workspace_bytes >= 0, "workspace_bytes of 0 or more", self.workspace_bytes)
 
 
@@ -77,7 +81,8 @@ class RenderRecord:
 
     def __post_init__(self) -> None:
         require(self.feature_multiple >= 1, "feature_multiple of 1 or more", self.feature_multiple)
-        require(self.halo >= 0, "halo of 0 or more", self.halo)
+        is_multiple = self.halo > 0 and self.halo % self.feature_multiple == 0
+        require(is_multiple, f"halo of a multiple of {self.feature_multiple}", self.halo)
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ class Manifest:
     provenance   free: how, and on what, the weights were trained
     grid         (width, height) px of the motion grid in training, multiples of grid_multiple
     scales       (K,) px, s_k of paper eq. 4
-    latent_mean  (latent_channels,), with latent_std the whitening of the latents
+    latent_mean  (latent_channels,), with latent_std what training whitened the latents by; the decoder
+                 undoes it, the runtime need not
     files        every file of the bundle but the manifest itself, by its path in the folder
     """
 

@@ -9,23 +9,25 @@ import logging
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
-from .colour import srgb_from
+from .colour import SrgbConverter
 from .errors import PhotoError, StillwaveError
 from .heif import png_from_heif
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 Size: TypeAlias = tuple[int, int]
 Box: TypeAlias = tuple[float, float, float, float]
+Rows: TypeAlias = Callable[[int, int], Image.Image]  # of a picture, from one to before another
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF")
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -37,65 +39,111 @@ LONGEST_SIDE = 1280
 
 EXIF_ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
-UPRIGHT_FROM_ORIENTATION = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+MIRRORED_X, MIRRORED_Y = (2, 3, 6, 7), (3, 4, 7, 8)  # after rows and columns have changed places
+
+STRIP_PIXELS = 1 << 18  # converted and resampled at a time
+STRIP_BYTES = 32 * STRIP_PIXELS  # in every form they go through
+LANCZOS_REACH = 3  # px of the coarser of two grids
+PILLOW_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # bytes; of all other modes 4
+DECODER_PIXEL = {"WEBP": 12, "AVIF": 10}  # bytes a decoder holds beside Pillow's image; benchmarks/memory.py
 
 logger = logging.getLogger(__name__)
 
+PhotoSource: TypeAlias = str | os.PathLike[str] | Image.Image | Pixels
 
-@dataclass(frozen=True)
+
 class Photo:
-    """An upright sRGB photo.
+    """A photo of which only the header has been read: what `pixels` will return, and take.
 
-    pixels       (H, W, 3) uint8; alpha composited onto white
-    source_size  (W, H) px of the upright original; larger than `pixels` where a JPEG was decoded
-                 at a fraction of its scale
+    size           (w, h) px; not given, that of the photo, at most `longest` on the long side and then
+                   in even numbers. Of another shape than the photo's: its centre, cropped to that shape
+    source_size    (W, H) px of the upright original
+    reading_bytes  most memory that `pixels` takes; an image or an array that was passed in is the caller's
     """
 
-    pixels: Pixels
-    source_size: Size
+    def __init__(self, source: PhotoSource, size: Size | None = None, longest: int | None = None):
+        self._is_file = isinstance(source, str | os.PathLike)
+        self.name = str(source) if self._is_file else "image"
+        self._source: Image.Image | Pixels | None = None
+        try:
+            with _photo_errors(self.name):
+                self._source = _opened(source, size, longest)
+                stored_size = _checked_size(self._source)
+                self._orientation = _orientation(self._source)
+                self.source_size = _swapped(stored_size, self._orientation)
+                self.size = size or (render_size(self.source_size, longest) if longest else self.source_size)
+                check_size(self.size)
+                self._draft()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def reading_bytes(self) -> int:
+        image = self._source
+        held = STRIP_BYTES + 6 * self.size[0] * self.size[1]  # twice the result, to turn it upright
+        if not self._is_file or not isinstance(image, Image.Image):
+            return held
+        pixel = PILLOW_PIXEL.get(image.mode, 4) + DECODER_PIXEL.get(image.format or "", 0)
+        if image.format in DECODER_PIXEL:
+            held += os.stat(self.name).st_size
+        return held + pixel * image.width * image.height + self._coefficient_bytes(image)
+
+    def pixels(self) -> Pixels:
+        """The photo upright, in sRGB, on white, (h, w, 3); of an animated file, its first frame."""
+        with _photo_errors(self.name):
+            rows, (width, height) = _rows_of(self._source)
+            source_width, source_height = _swapped(self.source_size, self._orientation)
+            left, top, right, bottom = self._stored_box()
+            x, y = width / source_width, height / source_height  # 1, or what a draft left
+            box = left * x, top * y, right * x, bottom * y
+            stored = resample(rows, (width, height), _swapped(self.size, self._orientation), box)
+            return _upright(stored, self._orientation)
+
+    def close(self) -> None:
+        """Let go of the file and of all that was decoded; a second call does nothing."""
+        if self._is_file and isinstance(self._source, Image.Image):
+            self._source.close()
+        self._source = None
+
+    def __enter__(self) -> "Photo":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _stored_box(self) -> Box:
+        """The part of the stored picture, px, that is shown."""
+        (width, height), (left, top, right, bottom) = self.source_size, crop_box(self.source_size, self.size)
+        if self._orientation in MIRRORED_X:
+            left, right = width - right, width - left
+        if self._orientation in MIRRORED_Y:
+            top, bottom = height - bottom, height - top
+        return (top, left, bottom, right) if self._orientation in SIDEWAYS else (left, top, right, bottom)
+
+    def _coefficient_bytes(self, image: Image.Image) -> int:
+        """A progressive JPEG is held as 16-bit coefficients, at full scale, before its first row is decoded."""
+        if not isinstance(image, JpegImageFile) or "progressive" not in image.info:
+            return 0
+        sampling = [(h, v) for _, h, v, _ in image.layer]
+        most = max(h for h, _ in sampling) * max(v for _, v in sampling)
+        return 2 * self.source_size[0] * self.source_size[1] * sum(h * v for h, v in sampling) // most
+
+    def _draft(self) -> None:
+        """Have a JPEG decoded at 1/2, 1/4 or 1/8 scale where `size` needs no more."""
+        if self._is_file and isinstance(self._source, Image.Image):
+            left, _, right, _ = crop_box(self.source_size, self.size)
+            scale = 2 * self.size[0] / (right - left)  # twice: Lanczos then hides the decoder's box filter
+            if scale < 1:
+                self._source.draft(None, (int(self._source.width * scale), int(self._source.height * scale)))
 
 
-PhotoSource: TypeAlias = str | os.PathLike[str] | Image.Image | Pixels | Photo
-
-
-def read_photo(source: PhotoSource, size: Size | None = None, longest: int | None = None) -> Photo:
-    """The photo upright, in sRGB, on white; of an animated file, its first frame.
-
-    Every pixel is kept unless the `size` or `longest` of a later `fit` is given: a JPEG is then
-    decoded at 1/2, 1/4 or 1/8 scale where that fit needs no more, which bounds time and memory.
-    """
-    if isinstance(source, Photo):
-        return source
-    if isinstance(source, np.ndarray):
-        return _photo_from_array(source)
-    if isinstance(source, Image.Image):
-        with _photo_errors("image"):
-            return _photo_from_image(source)
-    path = Path(source)
-    with _photo_errors(str(path)), _open_image(_read_file(path)) as image:
-        return _photo_from_image(image, size, longest)
-
-
-def fit(photo: Photo, size: Size | None = None, longest: int = LONGEST_SIDE) -> Pixels:
-    """The photo at render size, (h, w, 3).
-
-    Without `size` (w, h): the photo's own, at most `longest` on the long side, in even numbers.
-    With one of another shape than the photo's: its centre, cropped to that shape.
-    """
-    size = size or render_size(photo.source_size, longest)
-    check_size(size)
-    scale_y, scale_x = np.divide(photo.pixels.shape[:2], photo.source_size[::-1])
-    left, top, right, bottom = crop_box(photo.source_size, size)
-    box = (left * scale_x, top * scale_y, right * scale_x, bottom * scale_y)
-    return resize(photo.pixels, size, box)
+def read_photo(source: PhotoSource, size: Size | None = None, longest: int | None = None) -> Pixels:
+    """The pixels of a `Photo`, (H, W, 3) uint8: all of them, unless `size` or `longest` is given."""
+    with Photo(source, size, longest) as photo:
+        return photo.pixels()
 
 
 def render_size(source_size: Size, longest: int = LONGEST_SIDE) -> Size:
@@ -115,14 +163,30 @@ def crop_box(source_size: Size, size: Size) -> Box:
     if width - size[0] in (0, 1) and height - size[1] in (0, 1):
         return 0, 0, size[0], size[1]
     scale = max(size[0] / width, size[1] / height)
-    left, top = (width - size[0] / scale) / 2, (height - size[1] / scale) / 2
+    left, top = max(0, width - size[0] / scale) / 2, max(0, height - size[1] / scale) / 2  # rounded, may be below 0
     return left, top, width - left, height - top
 
 
-def resize(pixels: Pixels, size: Size, box: Box | None = None) -> Pixels:
-    """The whole picture, or its `box` (left, top, right, bottom), resampled to `size` (w, h)."""
-    image = Image.fromarray(pixels)
-    return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=3.0))
+def resize(pixels: Pixels, size: Size) -> Pixels:
+    """The whole picture resampled to `size` (w, h)."""
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+
+
+def resample(rows: Rows, source_size: Size, size: Size, box: Box) -> Pixels:
+    """The `box` of a picture at `size`, as resampling it whole would make it, but strip by strip."""
+    (width, height), (left, top, right, bottom) = source_size, box
+    scale = (bottom - top) / size[1]
+    reach = LANCZOS_REACH * max(1.0, scale) + 1
+    num_rows = max(1, int(STRIP_PIXELS / (width * scale)))
+    out = np.empty((size[1], size[0], 3), np.uint8)
+    for first in range(0, size[1], num_rows):
+        end = min(first + num_rows, size[1])
+        start, stop = top + first * scale, top + end * scale
+        above, below = max(0, int(start - reach)), min(height, int(stop + reach) + 1)
+        part = left, start - above, right, min(stop, below) - above
+        strip = rows(above, below).resize((size[0], end - first), Image.Resampling.LANCZOS, part)
+        out[first:end] = np.asarray(strip)
+    return out
 
 
 @contextmanager
@@ -144,7 +208,10 @@ def _photo_errors(name: str) -> Iterator[None]:
 _LIMIT = f"at most {MAX_PIXELS // 1_000_000} megapixels are read; make the photo smaller first"
 
 
-def _read_file(path: Path) -> io.BytesIO:
+def _opened(source: PhotoSource, size: Size | None, longest: int | None) -> Image.Image | Pixels:
+    if not isinstance(source, str | os.PathLike):
+        return source
+    path = Path(source)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
@@ -152,21 +219,17 @@ def _read_file(path: Path) -> io.BytesIO:
                 f"want a regular file of at most {MAX_FILE_BYTES:,} bytes,"
                 f" got {stat.filemode(status.st_mode)} of {status.st_size:,} bytes"
             )
-        return io.BytesIO(path.read_bytes())
-    except OSError as error:
-        raise PhotoError(f"cannot be read: {error.strerror}") from error
-
-
-def _open_image(file: io.BytesIO) -> Image.Image:
-    head = file.getvalue()[:12]
-    if head[4:8] == b"ftyp" and head[8:] in HEIF_BRANDS:
-        file = io.BytesIO(png_from_heif(file.getvalue()))
-    try:
-        return Image.open(file, formats=FORMATS)
+        with path.open("rb") as file:
+            head = file.read(12)
+        if head[4:8] == b"ftyp" and head[8:] in HEIF_BRANDS:
+            return Image.open(io.BytesIO(png_from_heif(path.read_bytes(), size, longest)), formats=["PNG"])
+        return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise PhotoError(
-            "not a photo that can be read here; save it as JPEG, PNG, WebP or AVIF"
-        ) from error
+        raise PhotoError("not a photo that can be read here; save it as JPEG, PNG, WebP or AVIF") from error
+    except OSError as error:
+        if error.strerror is None:  # a decoder's
+            raise
+        raise PhotoError(f"cannot be read: {error.strerror}") from error
 
 
 def check_size(size: Size) -> None:
@@ -184,41 +247,47 @@ def check_size(size: Size) -> None:
         )
 
 
-def _photo_from_array(pixels: Pixels) -> Photo:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise PhotoError(
-            f"want a uint8 array of shape (H, W, 3), got {pixels.dtype} of shape {pixels.shape}"
-        )
-    height, width, _ = pixels.shape
-    check_size((width, height))
-    return Photo(np.ascontiguousarray(pixels), (width, height))
+def _checked_size(source: Image.Image | Pixels) -> Size:
+    """(width, height) as stored, none too small or too large."""
+    if isinstance(source, Image.Image):
+        size = source.size
+    elif source.dtype == np.uint8 and source.ndim == 3 and source.shape[2] == 3:
+        size = source.shape[1], source.shape[0]
+    else:
+        raise PhotoError(f"want a uint8 array of shape (H, W, 3), got {source.dtype} of shape {source.shape}")
+    check_size(size)
+    return size
 
 
-def _photo_from_image(
-    image: Image.Image, size: Size | None = None, longest: int | None = None
-) -> Photo:
-    check_size(image.size)
-    orientation = _orientation(image)
-    width, height = image.size
-    source_size = (height, width) if orientation in SIDEWAYS else (width, height)
-    if size is not None or longest is not None:
-        _draft(image, source_size, size or render_size(source_size, longest or LONGEST_SIDE))
-    image.load()
-    if orientation in UPRIGHT_FROM_ORIENTATION:
-        image = image.transpose(UPRIGHT_FROM_ORIENTATION[orientation])
-    return Photo(np.asarray(srgb_from(image)), source_size)
+def _rows_of(source: Image.Image | Pixels | None) -> tuple[Rows, Size]:
+    """A function that returns rows top to bottom of the picture in sRGB, and the picture's size."""
+    if source is None:
+        raise ValueError("the photo is closed; open another")
+    if not isinstance(source, Image.Image):
+        return lambda top, bottom: Image.fromarray(source[top:bottom]), (source.shape[1], source.shape[0])
+    source.load()
+    convert = SrgbConverter(source)
+    return lambda top, bottom: convert(source.crop((0, top, source.width, bottom))), source.size
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(source: Image.Image | Pixels) -> int:
     try:
-        return int(image.getexif().get(EXIF_ORIENTATION, 1))
+        return int(source.getexif().get(EXIF_ORIENTATION, 1)) if isinstance(source, Image.Image) else 1
     except Exception as error:  # as hostile as any decoder, but the pixels may be fine
         logger.warning("EXIF cannot be read, photo taken as upright: %s", error)
         return 1
 
 
-def _draft(image: Image.Image, source_size: Size, size: Size) -> None:
-    left, _, right, _ = crop_box(source_size, size)
-    scale = 2 * size[0] / (right - left)  # twice: Lanczos then hides the decoder's box filter
-    if scale < 1:
-        image.draft(None, (int(image.width * scale), int(image.height * scale)))
+def _swapped(size: Size, orientation: int) -> Size:
+    """Width and height of the upright picture from the stored one's, or the other way round."""
+    return size[::-1] if orientation in SIDEWAYS else size
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    if orientation in SIDEWAYS:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in MIRRORED_X:
+        pixels = pixels[:, ::-1]
+    if orientation in MIRRORED_Y:
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)

@@ -19,7 +19,6 @@ from .motion import activity_from_weight, importance_from_weight
 from .spectrum import Float
 from .splat import Level
 
-HALO = 16  # rows at full size that pyramid and synthesis of `edge` see beside a row, exactly
 PASS = 8  # frames whose motion is made in one pass over the spectral volume
 
 Shape = tuple[int, ...]

@@ -17,6 +17,7 @@ Float = npt.NDArray[np.float32]
 QUIET_PX = 1e-3  # motion below this is nothing, and is not amplified
 MAX_GAIN = 16.0
 GRAIN, COHERENCE = 1.5, 8.0  # grid cells; a latent covers 8
+COARSE = 4  # grid cells a side: COHERENCE is blurred on a grid of these, in a third of the time
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
 
 
@@ -88,9 +89,7 @@ def calibrate(S: Float, amplitude: Float) -> Float:
     nearby = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2)).mean((3, 4))
     expected = amplitude * np.float32(max(H, W) / REFERENCE_SIDE)
     gain = np.sqrt((expected**2 + QUIET_PX**2) / (nearby + QUIET_PX**2)).clip(1 / MAX_GAIN, MAX_GAIN)
-    down, across = interpolation_matrix(h, H), interpolation_matrix(w, W)
-    for slice_, slice_gain in zip(S[1:], gain.astype(np.float32), strict=True):
-        slice_ *= down @ slice_gain @ across.T
+    S[1:] *= _interpolated(gain[:, None].astype(np.float32), H, W)
     return anchor(S)
 
 
@@ -98,22 +97,44 @@ def cohere(S: Float) -> Float:
     """Let neighbours move together, in place: phases and directions from COHERENCE cells around, how
     much from GRAIN cells. Finer than a latent knows, the decoder guesses. Returns S.
     """
-    how_much, together = blur(S, GRAIN), blur(S, COHERENCE)
-    strengths = [np.sqrt((part[1:] ** 2).sum((0, 1))) + QUIET_PX for part in (how_much, together)]
+    H, W = S.shape[2:]
+    how_much = blur(S, GRAIN)
+    together = _interpolated(blur(_interpolated(S, H // COARSE, W // COARSE), COHERENCE / COARSE), H, W)
+    strengths = [np.sqrt(np.einsum("kchw,kchw->hw", part[1:], part[1:])) + QUIET_PX for part in (how_much, together)]
     np.multiply(together, strengths[0] / strengths[1], out=S)
     return S
 
 
+# Sums over a few neighbours, not products of matrices: numpy would hand those to a BLAS that takes
+# every core, whatever `--threads` says, and that multiplies zeros.
+
+
 def blur(S: Float, sigma: float) -> Float:
-    """Every plane of (K, 4, H, W) under a Gaussian of `sigma` cells, edges renormalised."""
-    matrices = []
-    for side in S.shape[2:]:
-        cell = np.arange(side)
-        matrix = np.exp(-0.5 * ((cell[:, None] - cell) / sigma) ** 2)
-        matrices.append((matrix / matrix.sum(1, keepdims=True)).astype(np.float32))
-    down, across = matrices
-    blurred: Float = down @ S @ across.T
+    """Every plane of (K, 4, H, W) under a Gaussian of `sigma` cells, cut at three; edges renormalised."""
+    H, W = S.shape[2:]
+    reach = int(np.ceil(3 * sigma))
+    weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2).astype(np.float32)
+    kernel = np.concatenate([weights[:0:-1], weights])
+    rows, columns = (np.convolve(np.ones(side), kernel)[reach : reach + side] for side in (H, W))
+    share = (1 / (rows[:, None] * columns)).astype(np.float32)
+    tall, wide = np.zeros((H + 2 * reach, W), np.float32), np.zeros((H, W + 2 * reach), np.float32)
+    part, blurred = np.empty((H, W), np.float32), np.empty_like(S)
+    for source, target in zip(S.reshape(-1, H, W), blurred.reshape(-1, H, W), strict=True):
+        tall[reach : reach + H] = source
+        _weigh(tall, weights, part, wide[:, reach : reach + W])
+        _weigh(wide.T, weights, part.T, target.T)
+        target *= share
     return blurred
+
+
+def _weigh(padded: Float, weights: Float, part: Float, out: Float) -> None:
+    """Each row with its neighbours above and below, weighed and summed."""
+    reach, rows = len(weights) - 1, len(out)
+    np.multiply(padded[reach : reach + rows], weights[0], out=out)
+    for i in range(1, reach + 1):
+        np.add(padded[reach - i : reach - i + rows], padded[reach + i : reach + i + rows], out=part)
+        part *= weights[i]
+        out += part
 
 
 def resize_volume(S: Float, height: int, width: int, extent: tuple[float, float] = (1.0, 1.0)) -> Float:
@@ -127,27 +148,41 @@ def resize_volume(S: Float, height: int, width: int, extent: tuple[float, float]
     h, w = S.shape[2:]
     if (height, width) == (h, w) and extent == (1.0, 1.0):
         return S
-    down = interpolation_matrix(h, height, extent[0])
-    across = interpolation_matrix(w, width, extent[1])
-    out = np.empty((*S.shape[:2], height, width), np.float32)
-    for source, target in zip(S.reshape(-1, h, w), out.reshape(-1, height, width), strict=True):
-        np.matmul(down @ source, across.T, out=target)
+    out = _interpolated(S, height, width, extent)
     out[:, :2] *= np.float32(width / (extent[1] * w))
     out[:, 2:] *= np.float32(height / (extent[0] * h))
     return out
 
 
-def interpolation_matrix(source: int, target: int, extent: float = 1.0) -> Float:
+def _interpolated(S: Float, height: int, width: int, extent: tuple[float, float] = (1.0, 1.0)) -> Float:
+    """Every plane of (K, C, h, w) on a grid of height x width."""
+    h, w = S.shape[2:]
+    down, across = interpolation(h, height, extent[0]), interpolation(w, width, extent[1])
+    half, out = np.empty((height, w), np.float32), np.empty((*S.shape[:2], height, width), np.float32)
+    for source, target in zip(S.reshape(-1, h, w), out.reshape(-1, height, width), strict=True):
+        half[:] = 0
+        for cells, weights in zip(*down, strict=True):
+            half += source.take(cells, 0) * weights[:, None]
+        target[:] = 0
+        for cells, weights in zip(*across, strict=True):
+            target += half.take(cells, 1) * weights
+    return out
+
+
+def interpolation(source: int, target: int, extent: float = 1.0) -> tuple[npt.NDArray[np.intp], Float]:
     """Linear interpolation of `source` cells at the centres of `target` cells; a mean where they are larger.
 
-    returns (target, source) float32, rows sum to 1
+    returns cells (n, target), which of the source make up each of the target, and their weights (n, target)
     """
     cell = extent * source / target
-    centres = (np.arange(target) + 0.5) * cell - 0.5
-    distance = np.abs(np.clip(centres, 0, source - 1)[:, None] - np.arange(source))
-    matrix = np.maximum(0, 1 - distance / max(1.0, cell))
-    rows: Float = matrix / matrix.sum(1, keepdims=True)
-    return rows.astype(np.float32, copy=False)
+    centres = np.clip((np.arange(target) + 0.5) * cell - 0.5, 0, source - 1)
+    reach = max(1.0, cell)
+    cells = np.ceil(centres - reach).astype(np.intp) + np.arange(int(2 * reach) + 1)[:, None]
+    weights = np.maximum(0, 1 - np.abs(centres - cells) / reach)
+    weights[(cells < 0) | (cells >= source)] = 0
+    used = weights.any(1)
+    normalised: Float = (weights / weights.sum(0))[used].astype(np.float32)
+    return cells[used].clip(0, source - 1), normalised
 
 
 def network_grid(width: int, height: int, multiple: int = 32) -> tuple[int, int]:

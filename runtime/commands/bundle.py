@@ -30,10 +30,10 @@ def _lines(bundle: Bundle, total: int) -> list[str]:
         f" grid {m.grid[0]} x {m.grid[1]}",
         f"sampling    {m.schedule.steps} steps of {m.schedule.train_steps}",
         f"size        {format_bytes(total)} in {len(m.files)} files",
-        f"{'network':<16}{'precision':<11}{'file':>12}{'workspace':>12}",
+        f"{'network':<16}{'precision':<11}{'file':>12}{'weights':>12}{'workspace':>12}",
     ]
     for name, network in m.networks.items():
         size = format_bytes(m.files[network.file].bytes)
-        workspace = format_bytes(network.workspace_bytes)
-        lines.append(f"{name:<16}{network.precision:<11}{size:>12}{workspace:>12}")
+        weights, workspace = format_bytes(network.weights_bytes), format_bytes(network.workspace_bytes)
+        lines.append(f"{name:<16}{network.precision:<11}{size:>12}{weights:>12}{workspace:>12}")
     return lines + [f"provenance  {key}: {value}" for key, value in m.provenance.items()]

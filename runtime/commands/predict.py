@@ -6,7 +6,7 @@ from time import perf_counter
 from ..animator import Animator
 from ..motion_file import MotionFile, write_motion
 from ..output import check_output
-from ..photo import LONGEST_SIDE, fit, read_photo, resize
+from ..photo import resize
 from .outcome import Outcome
 
 
@@ -14,7 +14,7 @@ def run(args: argparse.Namespace) -> Outcome:
     started = perf_counter()
     check_output(args.output)
     with Animator(args.bundle, args.backend, args.memory_budget, args.threads) as animator:
-        pixels = fit(read_photo(args.photo, longest=LONGEST_SIDE))
+        pixels = animator.read(args.photo)
         volume = animator.predict(pixels, args.seed, args.steps)
         num_frequencies, _, height, width = volume.shape
         manifest = animator.manifest

@@ -41,7 +41,7 @@ def test_holds_nothing_of_the_machine_it_was_made_on(network, graph) -> None:
 
 
 def toy(module: nn.Module) -> Network:
-    return Network("toy", module, {"x": (1, 4, "h", "w")}, {"y": (1, 4, "h", "w")}, {"h": 8, "w": 8})
+    return Network("toy", module, {"x": (1, 4, "h", "w")}, {"y": (1, 4, "h", "w")}, {"h": 8, "w": 8}, {"h": 8, "w": 8})
 
 
 class Scatter(nn.Module):

@@ -7,7 +7,7 @@ from stillwave.export import __main__ as command
 from stillwave.export import writer
 from stillwave.export.graph import ExportError
 from stillwave.model.presets import EDGE
-from stillwave.runtime.bundle import Bundle
+from stillwave.runtime.bundle import Bundle, RenderRecord
 from stillwave.runtime.engine import engine_for
 
 
@@ -45,7 +45,9 @@ def test_says_what_it_is(folder, weights) -> None:
     assert (manifest.name, manifest.preset, manifest.licence) == ("edge", "edge", "Apache-2.0")
     assert manifest.provenance["seed"] == 0
     assert manifest.provenance["versions"].keys() == {"torch", "onnx", "onnxruntime"}
-    assert min(manifest.provenance["parity_db"].values()) > 50
+    assert min(manifest.provenance["parity_db"].values()) > 60
+    assert manifest.provenance["parity_db"]["image_encoder"] > 100
+    assert manifest.render == RenderRecord(feature_multiple=4, halo=16, weight_exponent=3.0)
     assert manifest.scales == tuple(weights.scales)
     assert manifest.latent_std == (1.0,) * 4
 
@@ -53,10 +55,13 @@ def test_says_what_it_is(folder, weights) -> None:
 def test_networks_run_in_the_workspace_they_state(folder, networks) -> None:
     bundle = Bundle.open(folder)
     for name, record in bundle.manifest.networks.items():
-        assert 1 << 20 < record.workspace_bytes < 64 << 20
-        sizes = networks[name].reference
+        arena_bytes = record.weights_bytes + record.workspace_bytes
+        assert 1 << 20 < arena_bytes < 64 << 20
+        weights = sum(p.numel() for p in networks[name].module.parameters())
+        assert 4 * weights < record.weights_bytes < 6 * weights + (4 << 20)
+        sizes = networks[name].largest
         with engine_for(
-            "cpu", bundle.network_bytes(name), name, sizes=sizes, threads=2, arena_bytes=record.workspace_bytes
+            "cpu", bundle.network_bytes(name), name, sizes=sizes, threads=2, arena_bytes=arena_bytes
         ) as engine:
             example = networks[name].example(sizes)
             outputs = {s.name: example[next(iter(example))].new_empty(s.shape).numpy() for s in engine.outputs}

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stillwave.runtime import Animator, BackendError, BudgetError, PhotoError
 
@@ -32,6 +33,25 @@ def test_threads_do_not_change_the_frames(photo) -> None:
     np.testing.assert_array_equal(frames[0], frames[2])
 
 
+def test_one_thread_is_one() -> None:
+    """What other threads than the caller's take of the processor, numpy's included, from photo to frame."""
+    code = """
+import time
+import numpy as np
+from stillwave.runtime import Animator
+photo = np.random.default_rng(0).integers(0, 255, (144, 256, 3)).astype(np.uint8)
+with Animator(backend='cpu', threads=1) as animator:
+    for _ in range(2):  # once, so that everything is loaded
+        everyone, mine = time.process_time(), time.thread_time()
+        with animator.analyze(photo) as scene:
+            scene.frame(40.0)
+        everyone, mine = time.process_time() - everyone, time.thread_time() - mine
+print((everyone - mine) / mine)
+"""
+    others = float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+    assert others < 0.01
+
+
 def test_portrait_and_explicit_size(animator, photo) -> None:
     with animator.analyze(np.rot90(photo), steps=1, size=(64, 96)) as scene:
         assert scene.size == (64, 96)
@@ -45,6 +65,20 @@ def test_too_small_a_budget_names_the_least_that_works(photo) -> None:
         pytest.raises(BudgetError, match=r"needs at least .*MiB"),
     ):
         animator.analyze(photo)
+
+
+def test_a_photo_too_large_for_the_budget_is_refused_before_it_is_decoded(tmp_path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (6000, 6000)).save(path)
+    path.write_bytes(path.read_bytes()[:1000])  # decoding it would fail
+    with Animator(backend="cpu", memory_budget="150MiB") as animator:
+        for call in (
+            lambda: animator.read(path),
+            lambda: animator.analyze(path, size=(96, 96)),
+            lambda: animator.scene(path, np.zeros((2, 4, 16, 16)), size=(96, 96)),
+        ):
+            with pytest.raises(BudgetError, match=r"reading the photo needs at least 1\d\d\.. MiB, .* smaller first"):
+                call()
 
 
 def test_small_photos_are_refused(animator) -> None:

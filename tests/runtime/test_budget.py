@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwave.runtime import BudgetError, Bundle, spectrum
-from stillwave.runtime.budget import analysis_bytes, layout_for, layouts, scene_bytes
+from stillwave.runtime.budget import (
+    analysis_bytes,
+    check_analysis,
+    engine_bytes,
+    layout_for,
+    layouts,
+    scene_bytes,
+    scene_parts,
+)
 from stillwave.runtime.manifest import Manifest
 from stillwave.runtime.memory import parse_bytes
 from stillwave.runtime.renderer import Layout
@@ -59,7 +67,7 @@ def test_the_smallest_budget_named_is_enough(manifest) -> None:
     with pytest.raises(BudgetError) as refused:
         layout_for(manifest, size, grid, K, 128 * MIB)
     least, unit = re.search(r"at least ([\d.]+) (\w+)", str(refused.value)).groups()
-    enough = parse_bytes(f"{float(least) + 0.1}{unit}")
+    enough = parse_bytes(f"{float(least) + 0.1:.1f}{unit}")
     assert scene_bytes(manifest, layout_for(manifest, size, grid, K, enough)) <= enough
 
 
@@ -70,6 +78,36 @@ def test_a_refusal_names_a_size_that_fits(manifest) -> None:
     width, height = map(int, re.search(r"--size (\d+)x(\d+)", str(refused.value)).groups())
     assert width * 9 == pytest.approx(height * 16, rel=0.02)
     assert scene_bytes(manifest, layout_for(manifest, (width, height), grid, K, 128 * MIB)) <= 128 * MIB
+
+
+def test_reading_counts(manifest) -> None:
+    size, grid = (512, 288), spectrum.motion_grid(512, 288)
+    layout_for(manifest, size, grid, K, 256 * MIB, reading_bytes=200 * MIB)
+    message = r"reading the photo needs at least 3\d\d\.\d MiB, the budget is 256.0 MiB; .* make the photo smaller"
+    with pytest.raises(BudgetError, match=message) as refused:
+        layout_for(manifest, size, grid, K, 256 * MIB, reading_bytes=300 * MIB)
+    with pytest.raises(BudgetError, match=message):
+        check_analysis(manifest, size, 300 * MIB, 256 * MIB)
+    enough = int(float(re.search(r"at least ([\d.]+)", str(refused.value))[1]) * MIB) + MIB // 10
+    layout_for(manifest, size, grid, K, enough, reading_bytes=300 * MIB)
+    check_analysis(manifest, size, 300 * MIB, enough)
+
+
+@pytest.mark.parametrize("name", ["denoiser", "image_encoder"])
+def test_weights_are_not_shared_out_among_cells(manifest, name: str) -> None:
+    """A small grid's network still holds all its weights."""
+    network = manifest.networks[name]
+    rows, columns = network.workspace_shape[2:]
+    whole, half = (engine_bytes(manifest, name, cells) for cells in (rows * columns, rows * columns // 2))
+    assert whole - half == pytest.approx(network.workspace_bytes / 2, abs=2)
+    assert half > network.weights_bytes > 3 * manifest.files[network.file].bytes // 2
+
+
+def test_stages_add_up(manifest) -> None:
+    layout = choices(manifest, 512, 288)[0]
+    stages = scene_parts(manifest, layout)
+    assert max(sum(parts.values()) for parts in stages.values()) == scene_bytes(manifest, layout)
+    assert stages["render"]["arena"] == layout.plan().nbytes
 
 
 def test_where_nothing_fits_no_size_is_named(manifest) -> None:

@@ -34,6 +34,7 @@ def example_manifest(folder):
             precision="fp16",
             inputs={"latents": latents},
             outputs={"prediction": latents},
+            weights_bytes=1 << 18,
             workspace_bytes=1 << 20,
             workspace_shape=(15, 4, 20, 32),
         )
@@ -278,6 +279,7 @@ def test_unknown_field(folder, field):
     ("schedule.steps", 0, "schedule: want steps of 1 to train_steps = 1000, got 0"),
     ("schedule.beta_end", 1.5, r"schedule: want 0 < beta_start <= beta_end < 1"),
     ("networks.decoder.precision", "fp8", r"decoder: want precision of \('fp32', .*got 'fp8'"),
+    ("networks.decoder.weights_bytes", -1, "decoder: want weights_bytes of 0 or more, got -1"),
     ("networks.decoder.workspace_bytes", -1, "decoder: want workspace_bytes of 0 or more, got -1"),
     ("networks.decoder.file", "other.onnx", "want the file of network decoder among files"),
     ("networks.decoder.inputs", {"x": {"dtype": "f", "shape": [.5]}}, r"\[0\]: want int | str"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stillwave.runtime import Animator, errors
+from stillwave.runtime import Animator, errors, read_photo
 from stillwave.runtime.cli import parser, run
 from stillwave.runtime.commands import animate, plan, predict, render
 from stillwave.runtime.memory import Buffer, place
@@ -60,6 +60,12 @@ class FakeAnimator:
     def predict(self, pixels, seed, steps):
         self.calls.append((pixels.shape, seed, steps))
         return np.full((16, 4, 24, 32), 0.5, np.float32)
+
+    def stages(self, size):
+        return {"read": {"process": 1 << 20, "photo": 1 << 19}, "render": {"arena": 300}}
+
+    def read(self, photo):
+        return read_photo(photo)
 
     def plan(self, size):
         self.calls.append((size,))
@@ -141,7 +147,12 @@ def test_predict_then_render(folder, capsys):
 def test_plan_prints_the_table_and_draws_the_picture(folder, capsys):
     assert run(["plan", "--size", "640x480", "-o", "plan.png"]) == 0
     assert FakeAnimator.last.calls[1] == ((640, 480),)
-    assert capsys.readouterr().out.splitlines()[0].split() == ["buffer", "offset", "bytes", "from", "to"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["buffer", "offset", "bytes", "from", "to"]
+    assert lines[5:7] == [
+        "stage           peak   of which",
+        "read         1.5 MiB   process 1.0 MiB, photo 512.0 KiB",
+    ]
     with Image.open("plan.png") as image:
         assert image.size == (1280, 720)
 
@@ -150,6 +161,7 @@ def test_plan_as_json(folder, capsys):
     code, result = json_of(capsys, "plan")
     assert code == 0
     assert result["arena_bytes"] == 384
+    assert result["stages"]["render"] == {"arena": 300}
     assert result["buffers"][0] == {
         "name": "photo", "nbytes": 100, "first_step": 0, "last_step": 1, "offset": 256,
     }  # fmt: skip

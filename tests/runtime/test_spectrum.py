@@ -136,5 +136,29 @@ def test_coherence_turns_neighbours_alike_and_keeps_how_much_they_move() -> None
     assert np.ptp(S[1, 0] / strength) < 0.5 * np.ptp(before[1, 0] / was)
 
 
+def gaussian(side: int, sigma: float) -> np.ndarray:
+    matrix = np.exp(-0.5 * ((np.arange(side)[:, None] - np.arange(side)) / sigma) ** 2)
+    return matrix / matrix.sum(1, keepdims=True)
+
+
+def test_blur_is_a_gaussian() -> None:
+    S = np.random.default_rng(0).normal(0, 1, (2, 4, 40, 60)).astype(np.float32)
+    expected = gaussian(40, 2.5) @ S @ gaussian(60, 2.5).T
+    np.testing.assert_allclose(spectrum.blur(S, 2.5), expected, atol=0.01)
+
+
+@pytest.mark.parametrize("extent", [1.0, 1.3])
+@pytest.mark.parametrize(("source", "target"), [(7, 7), (7, 20), (20, 7), (160, 144), (2, 33), (33, 2), (1, 5)])
+def test_interpolation_is_linear_or_a_mean(source: int, target: int, extent: float) -> None:
+    """Against the product of the dense matrix of the same weights."""
+    cell = extent * source / target
+    centres = ((np.arange(target) + 0.5) * cell - 0.5).clip(0, source - 1)
+    matrix = np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(source)) / max(1, cell))
+    cells, weights = spectrum.interpolation(source, target, extent)
+    found = np.zeros((target, source))
+    np.add.at(found, (np.arange(target), cells), weights)
+    np.testing.assert_allclose(found, matrix / matrix.sum(1, keepdims=True), atol=1e-6)
+
+
 def test_blur_keeps_what_is_even() -> None:
     np.testing.assert_allclose(spectrum.blur(np.full((2, 4, 20, 30), 0.7, np.float32), 8), 0.7, rtol=1e-5)
