@@ -86,7 +86,7 @@ def analysis_bytes(manifest: Manifest, size: Size) -> int:
 
 def analysis_parts(manifest: Manifest, size: Size) -> dict[str, Parts]:
     """What lives in each stage of predicting a photo's motion: one engine at a time, then the volume
-    in up to five forms.
+    in up to four forms.
     """
     width, height = network_grid(*size, manifest.grid_multiple)
     volume = 4 * 4 * manifest.num_frequencies * width * height
@@ -96,7 +96,7 @@ def analysis_parts(manifest: Manifest, size: Size) -> dict[str, Parts]:
         "encode": {**held, "image_encoder": engine_bytes(manifest, "image_encoder", 4 * width * height)},
         "denoise": {**held, "denoiser": engine_bytes(manifest, "denoiser", cells)},
         "decode": {**held, "decoder": engine_bytes(manifest, "decoder", cells), "volume": 2 * volume},
-        "cohere": {**held, "volume": 5 * volume},
+        "cohere": {**held, "volume": 4 * volume},
     }
 
 

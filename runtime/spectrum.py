@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 Float = npt.NDArray[np.float32]
 
-QUIET_PX = 1e-3  # motion below this is nothing, and is not amplified
-MAX_GAIN = 16.0
-GRAIN, COHERENCE = 1.5, 8.0  # grid cells; a latent covers 8
+QUIET_PX = 1e-5  # motion below this is nothing, and is not amplified
+COHERENCE = 8.0  # grid cells; a latent covers 8
 COARSE = 4  # grid cells a side: COHERENCE is blurred on a grid of these, in a third of the time
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
 
@@ -85,24 +84,18 @@ def calibrate(S: Float, amplitude: Float) -> Float:
     """
     (H, W), (h, w) = S.shape[2:], amplitude.shape[1:]
     power = (S[1:] ** 2).sum(1).reshape(-1, h, H // h, w, W // w).mean((2, 4))
-    padded = np.pad(power, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    nearby = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2)).mean((3, 4))
     expected = amplitude * np.float32(max(H, W) / REFERENCE_SIDE)
-    gain = np.sqrt((expected**2 + QUIET_PX**2) / (nearby + QUIET_PX**2)).clip(1 / MAX_GAIN, MAX_GAIN)
+    gain = np.sqrt((expected**2 + QUIET_PX**2) / (power + QUIET_PX**2))
     S[1:] *= _interpolated(gain[:, None].astype(np.float32), H, W)
     return anchor(S)
 
 
 def cohere(S: Float) -> Float:
-    """Let neighbours move together, in place: phases and directions from COHERENCE cells around, how
-    much from GRAIN cells. Finer than a latent knows, the decoder guesses. Returns S.
+    """Let neighbours move together: phases and directions are those COHERENCE cells around agree on.
+    Finer than a latent knows, the decoder guesses.
     """
     H, W = S.shape[2:]
-    how_much = blur(S, GRAIN)
-    together = _interpolated(blur(_interpolated(S, H // COARSE, W // COARSE), COHERENCE / COARSE), H, W)
-    strengths = [np.sqrt(np.einsum("kchw,kchw->hw", part[1:], part[1:])) + QUIET_PX for part in (how_much, together)]
-    np.multiply(together, strengths[0] / strengths[1], out=S)
-    return S
+    return _interpolated(blur(_interpolated(S, H // COARSE, W // COARSE), COHERENCE / COARSE), H, W)
 
 
 # Sums over a few neighbours, not products of matrices: numpy would hand those to a BLAS that takes

