@@ -86,7 +86,16 @@ class BlockedSpectrum:
         out    (n, H, W, 2) float32, px; x right, then y down
         With `anchor`, time 0 is the photo itself: the displacement at 0 is subtracted.
         """
-        basis = _basis(times, num_frames, self.num_frequencies, anchor)
+        return self.combine(_basis(times, num_frames, self.num_frequencies, anchor), out, threads=threads)
+
+    def combine(self, basis: Float, out: Float | None = None, *, threads: int = 0) -> Float:
+        """Any n weighted sums of the frequencies in one pass over the volume.
+
+        basis  (n, 2K) float32; row n times (Re S_0, Im S_0, Re S_1, ...) is displacement n
+        out    (n, H, W, 2) float32, px; x right, then y down
+        """
+        basis = readable("basis", basis, (None, 2 * self.num_frequencies), np.float32)
+        finite("basis", basis)
         out = writable("out", out, (len(basis), self.height, self.width, 2), np.float32)
         separate("out", out, spectrum=self.blocks)
         threads = _library.thread_count(threads)

@@ -143,3 +143,19 @@ def test_refusals(isa):
     spectrum[2, 1, 3, 4] = np.nan
     with pytest.raises(ValueError, match=r"spectrum must be finite, got nan at \[2, 1, 3, 4\]"):
         BlockedSpectrum(spectrum)
+
+
+def test_combine_takes_any_weights(isa):
+    spectrum = volume((3, 4, 5, 7))
+    basis = np.random.default_rng(2).uniform(-1, 1, (9, 6)).astype(np.float32)
+    halves = reference.motion_at(spectrum.astype(np.float16), basis).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(BlockedSpectrum(spectrum).combine(basis), halves, rtol=0, atol=ATOL_SUM)
+
+
+@pytest.mark.parametrize(("basis", "match"), [
+    (np.zeros((2, 5), np.float32), r"basis must have shape \(any, 6\)"),
+    (np.full((2, 6), np.nan, np.float32), "basis must be finite"),
+])  # fmt: skip
+def test_combine_refuses_a_basis_of_another_volume(basis, match):
+    with pytest.raises(ValueError, match=match):
+        BlockedSpectrum(volume((3, 4, 5, 7))).combine(basis)
