@@ -118,7 +118,15 @@ def _clip_options() -> argparse.ArgumentParser:
         help="the photo is cropped to this shape (default: its own, at most 1280 on the long side)",
     )
     add("--magnify", type=number(-100, 100), default=1.0, help="of the motion (default: %(default)s)")
-    add("--speed", type=number(-100, 100), default=1.0, help="of the motion (default: %(default)s)")
+    add(
+        "--speed", type=number(-100, 100), default=1.0,
+        help="of the motion; 0.25 is slow motion (default: %(default)s)",
+    )
+    add(
+        "--loop", choices=("exact", "guided", "crossfade", "none"), default="exact",
+        help="how the end meets the start: rhythm adjusted, motion adjusted, faded, not at all"
+        " (default: %(default)s)",
+    )
     return options
 
 

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from .dynamics import Dynamics, mobility, modes_at, pose_towards
 from .errors import MotionError
+from .loops import fade_shares, rhythm_for
 from .renderer import PASS, Renderer
-from .rhythm import Complex, Rhythm, natural_turns, parts_from_weights
+from .rhythm import Complex, Double, Rhythm, natural_turns, parts_from_weights
 from .spectrum import Float
 
 Frame = npt.NDArray[np.uint8]
@@ -60,20 +61,36 @@ class Scene:
         magnify: float = 1.0,
         speed: float = 1.0,
         out: Frame | None = None,
+        loop: str = "exact",
     ) -> Iterator[Frame]:
-        """Frames of a video of `seconds` at `fps`. It closes exactly where seconds * speed is a whole
-        number of the motion's own period (5 s as shipped).
+        """Frames of a video of `seconds` at `fps`, the first of which follows the last.
 
-        With `out` (uint8 (H, W, 3)) every frame is written there and nothing is allocated.
+        loop  "exact": frequencies are moved a little, so that each turns a whole number of times;
+              "guided": frequencies stay, the motion becomes the nearest that closes; "crossfade": the
+              last quarter fades into the start; "none": it closes where seconds * speed is a
+              whole number of the motion's own period (5 s as shipped)
+        out   uint8 (H, W, 3): every frame is written there and nothing is allocated
         """
         count = frame_count(seconds, fps)
         step = check_number("speed", speed) * self.fps / fps
+        turns = natural_turns(len(self.spectral_volume), self.num_frames) * step
+        rhythm = rhythm_for(loop, self.spectral_volume, turns, count)
         check_number("magnify", magnify)
-        rhythm = Rhythm(natural_turns(len(self.spectral_volume), self.num_frames) * step)
-        for first in range(0, count, PASS):
-            for motion in self._renderer.motions(rhythm.basis(range(first, min(first + PASS, count)), magnify)):
+        return self._frames(rhythm, fade_shares(count) if loop == "crossfade" else np.zeros(count), magnify, out)
+
+    def _frames(self, rhythm: Rhythm, shares: Double, magnify: float, out: Frame | None) -> Iterator[Frame]:
+        """The clip; where a frame's share is not 0, so much of it is the frame one clip earlier."""
+        count, earlier = len(shares), self._frame_buffer(None) if shares.any() else None
+        for first in range(0, count, PASS // 2 if earlier is not None else PASS):
+            times = range(first, min(first + (PASS // 2 if earlier is not None else PASS), count))
+            both = [*times, *(t - count for t in times)] if earlier is not None else times
+            motions = self._renderer.motions(rhythm.basis(both, magnify))
+            for i, t in enumerate(times):
                 frame = self._frame_buffer(out)
-                self._renderer.render(motion, frame)
+                self._renderer.render(motions[i], frame)
+                if earlier is not None and shares[t]:
+                    self._renderer.render(motions[len(times) + i], earlier)
+                    _blend(frame, earlier, shares[t])
                 yield frame
 
     def drag(self, x: float, y: float, dx: float, dy: float) -> None:
@@ -140,6 +157,12 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _blend(frame: Frame, other: Frame, share: float) -> None:
+    """frame += share (other - frame), in place, a row at a time: no copy of the frame is made."""
+    for row, other_row in zip(frame, other, strict=True):
+        row[...] = np.rint(row + np.float32(share) * (other_row.astype(np.float32) - row))
 
 
 def _basis(weights: Complex) -> Float:

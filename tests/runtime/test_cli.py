@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stillwave.runtime import Animator, errors
+from stillwave.runtime import Animator, Scene, errors
 from stillwave.runtime.cli import parser, run
 from stillwave.runtime.commands import animate, plan, predict, render
 from stillwave.runtime.memory import Buffer, place
@@ -26,7 +26,7 @@ class FakeScene:
     size = (64, 48)
     trouble = None
 
-    def frames(self, seconds, fps, magnify, speed, out):
+    def frames(self, seconds, fps, magnify, speed, out, loop):
         for i in range(round(seconds * fps)):
             if i == 3 and self.trouble is not None:
                 raise self.trouble
@@ -118,9 +118,9 @@ def test_animate_hands_its_options_on(folder):
 
 def test_defaults_are_those_of_the_api():
     args = parser().parse_args(["animate", "photo.png", "-o", "a.mp4"])
-    for method in (Animator.__init__, Animator.analyze):
+    for method in (Animator.__init__, Animator.analyze, Scene.frames):
         for name, parameter in inspect.signature(method).parameters.items():
-            if parameter.default is not inspect.Parameter.empty:
+            if parameter.default is not inspect.Parameter.empty and name != "out":
                 assert getattr(args, name) == parameter.default, name
 
 
@@ -178,6 +178,7 @@ def test_progress_is_shown_on_a_terminal_only(folder, capsys, monkeypatch):
     ("animate photo.png -o a.mp4 --speed 1e9", "want a number of -100 to 100, got '1e9'"),
     ("animate photo.png -o a.mp4 --steps 0", "want a whole number of 1 to 1000, got '0'"),
     ("animate photo.png -o a.mp4 --seed -1", "want a whole number of 0 to"),
+    ("animate photo.png -o a.mp4 --loop mobius", "invalid choice: 'mobius'"),
     ("bundle burn", "invalid choice"),
 ])  # fmt: skip
 def test_usage_errors_exit_with_2(capsys, arguments, match):

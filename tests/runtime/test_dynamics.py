@@ -1,5 +1,7 @@
 """Touch: the oscillators alone, then a scene under the pointer."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,7 +150,7 @@ def test_the_scene_calms_down(scene, photo) -> None:
     for _ in range(20):
         scene.step(1 / 5, preview=True)
         energies.append(scene.dynamics.energy())
-    assert all(b <= a for a, b in zip(energies, energies[1:], strict=False))
+    assert all(b <= a for a, b in itertools.pairwise(energies))
     assert energies[-1] < 0.2 * energies[0]
 
 
