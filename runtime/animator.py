@@ -9,6 +9,7 @@ import numpy.typing as npt
 from . import spectrum
 from .budget import DECODER_BATCH, engine_bytes, layout_for
 from .bundle import Bundle
+from .edit import Edit, edited
 from .engine import Engine, engine_for, factor_and_symbol, shape_at, usable_cores
 from .memory import Plan, parse_bytes
 from .photo import LONGEST_SIDE, PhotoSource, Size, fit, read_photo, resize
@@ -42,11 +43,20 @@ class Animator:
         self.bundle = Bundle.open(bundle)
         self.manifest = self.bundle.manifest
 
-    def analyze(self, photo: PhotoSource, seed: int = 0, steps: int | None = None, size: Size | None = None) -> Scene:
+    def analyze(
+        self,
+        photo: PhotoSource,
+        seed: int = 0,
+        steps: int | None = None,
+        size: Size | None = None,
+        edit: Edit | None = None,
+    ) -> Scene:
         """Predict how the photo moves. Another seed gives another, equally plausible motion."""
-        pixels = fit(read_photo(photo, size, LONGEST_SIDE), size)
+        source = read_photo(photo, size, LONGEST_SIDE)
+        pixels = fit(source, size)
         layout = self._layout(pixels.shape[1::-1], spectrum.motion_grid(*pixels.shape[1::-1]))
         volume = self.predict(pixels, seed, steps)
+        volume = edited(volume, edit or Edit(), pixels.shape[1::-1], source.source_size)
         return self._scene(pixels, volume, layout, self.manifest.num_frames, self.manifest.fps)
 
     def scene(
@@ -56,10 +66,13 @@ class Animator:
         size: Size | None = None,
         num_frames: int = 150,
         fps: float = 30.0,
+        edit: Edit | None = None,
     ) -> Scene:
         """Render a motion that came from elsewhere, (K, 4, h, w) px on any grid over the whole photo."""
-        pixels = fit(read_photo(photo, size, LONGEST_SIDE), size)
+        source = read_photo(photo, size, LONGEST_SIDE)
+        pixels = fit(source, size)
         volume = check_volume(spectral_volume, pixels.shape[1::-1])
+        volume = edited(volume, edit or Edit(), pixels.shape[1::-1], source.source_size)
         layout = self._layout(pixels.shape[1::-1], volume.shape[:1:-1], len(volume))
         return self._scene(pixels, volume, layout, num_frames, fps)
 

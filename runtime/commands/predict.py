@@ -4,9 +4,11 @@ import argparse
 from time import perf_counter
 
 from ..animator import Animator
+from ..edit import edited
 from ..motion_file import MotionFile, write_motion
 from ..output import check_output
 from ..photo import LONGEST_SIDE, fit, read_photo, resize
+from .editing import edit_from
 from .outcome import Outcome
 
 
@@ -14,8 +16,10 @@ def run(args: argparse.Namespace) -> Outcome:
     started = perf_counter()
     check_output(args.output)
     with Animator(args.bundle, args.backend, args.memory_budget, args.threads) as animator:
-        pixels = fit(read_photo(args.photo, longest=LONGEST_SIDE))
+        source = read_photo(args.photo, longest=LONGEST_SIDE)
+        pixels = fit(source)
         volume = animator.predict(pixels, args.seed, args.steps)
+        volume = edited(volume, edit_from(args), pixels.shape[1::-1], source.source_size)
         num_frequencies, _, height, width = volume.shape
         manifest = animator.manifest
         photo = resize(pixels, (width, height))
