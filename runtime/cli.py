@@ -93,6 +93,11 @@ def parser() -> argparse.ArgumentParser:
     explore.add_argument(
         "--count", type=whole(1, 64), default=6, help="seeds, from --seed on (default: %(default)s)"
     )
+    look = commands.add_parser(
+        "look", parents=[photo, sampling, editing, engine, shared],
+        help="how a photo moves, as one picture",
+    )  # fmt: skip
+    look.add_argument("-o", "--output", required=True, metavar="LOOK.png")
     plan = commands.add_parser(
         "plan", parents=[engine, shared], help="the memory that a size takes, before anything runs"
     )

@@ -1,4 +1,4 @@
-"""The editing options become an `Edit`: what `animate`, `predict`, `render` and `explore` share."""
+"""The editing options become an `Edit`: what `animate`, `predict`, `render`, `explore`, `look` share."""
 
 import argparse
 

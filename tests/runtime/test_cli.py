@@ -13,7 +13,7 @@ from PIL import Image
 
 from stillwave.runtime import Animator, Edit, Scene, errors
 from stillwave.runtime.cli import parser, run
-from stillwave.runtime.commands import animate, explore, plan, predict, render
+from stillwave.runtime.commands import animate, explore, look, plan, predict, render
 from stillwave.runtime.memory import Buffer, place
 from stillwave.runtime.motion_file import read_motion
 
@@ -41,7 +41,11 @@ class FakeScene:
 
 
 class FakeProof(FakeScene):
-    def frame(self, t):
+    num_frames, fps = 150, 30.0
+    photo = np.zeros((48, 64, 3), np.uint8)
+    spectral_volume = np.full((16, 4, 24, 32), 0.5, np.float32)
+
+    def frame(self, t, out=None, preview=False):
         return np.zeros((48, 64, 3), np.uint8)
 
 
@@ -80,7 +84,7 @@ class FakeAnimator:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The working folder, with a photo; commands meet the fake animator."""
-    for command in (animate, explore, plan, predict, render):
+    for command in (animate, explore, look, plan, predict, render):
         monkeypatch.setattr(command, "Animator", FakeAnimator)
     monkeypatch.setattr(FakeScene, "trouble", None)
     monkeypatch.chdir(tmp_path)
@@ -161,6 +165,13 @@ def test_explore_draws_a_sheet_of_seeds(folder, capsys):
     assert [call[1] for call in FakeAnimator.last.calls if len(call) == 3] == [5, 6, 7]
     with Image.open("sheet.png") as image:
         assert image.size[0] > 3 * 64
+
+
+def test_look_draws_its_panels(folder, capsys):
+    code, result = json_of(capsys, "look", "photo.png", "-o", "look.png", "--seed", "2")
+    assert (code, result["output"], FakeAnimator.last.calls[1][1]) == (0, "look.png", 2)
+    with Image.open("look.png") as image:
+        assert min(image.size) > 2 * 48
 
 
 def test_plan_prints_the_table_and_draws_the_picture(folder, capsys):
@@ -245,8 +256,8 @@ def test_ctrl_c_exits_with_130_and_leaves_nothing(folder, capsys):
 
 @pytest.mark.parametrize("command", [
     "animate photo.png -o none/a.webp", "render photo.png --motion motion.npz -o none/a.webp",
-    "predict photo.png -o none/a.npz", "explore photo.png -o none/a.png", "plan -o none/a.png",
-    "animate photo.png -o a.txt",
+    "predict photo.png -o none/a.npz", "explore photo.png -o none/a.png", "look photo.png -o none/a.png",
+    "plan -o none/a.png", "animate photo.png -o a.txt",
 ])  # fmt: skip
 def test_hopeless_outputs_are_refused_before_any_work(folder, command):
     FakeAnimator.last = None
