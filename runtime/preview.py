@@ -20,7 +20,7 @@ class Preview:
     def __init__(self, photo: Pixels):
         shape = (*photo.shape[:2], 4)
         self.colours = np.ones(shape, np.float32)  # the fourth says whether anything landed
-        self.colours[..., :3] = photo
+        self.colours[..., :3] = photo + np.float32(0.5)  # so that cutting off the fraction rounds
         self.warped = np.empty(shape, np.float32)
         self.is_bare = np.empty((*photo.shape[:2], 1), np.bool_)
         self.photo = photo
@@ -32,7 +32,6 @@ class Preview:
         kernels.splat(self.colours, motion, importance, self.warped, workspace=workspace, threads=threads)
         visible = np.s_[: out.shape[0], : out.shape[1]]
         warped, is_bare = self.warped[visible], self.is_bare[visible]
-        np.add(warped[..., :3], 0.5, out=warped[..., :3])  # nearest
         np.copyto(out, warped[..., :3], casting="unsafe")
         np.equal(warped[..., 3:], 0, out=is_bare)
         np.copyto(out, self.photo[visible], where=is_bare)
