@@ -17,6 +17,7 @@ from stillwave.runtime import Animator, Bundle, Scene, read_photo
 from stillwave.runtime.engine import Engine
 from stillwave.runtime.photo import Size
 from stillwave.runtime.renderer import PASS
+from stillwave.runtime.rhythm import Rhythm, natural_turns
 from stillwave.runtime.video import ENCODERS
 
 FIRST_FRAME_DB = 32  # of the first frame against the photo, at least
@@ -104,6 +105,7 @@ def time_stages(settings: Settings, repeats: int, num_frames: int) -> dict[str, 
             if repeat == repeats:
                 time_frames(frames, scene, num_frames)
                 time_loop(frames, scene, num_frames)
+                time_touch(frames, scene, num_frames)
     return {"analysis": analysis.summary(), "frame": frames.summary()}
 
 
@@ -121,14 +123,15 @@ def time_frames(watch: Stopwatch, scene: Scene, num_frames: int) -> None:
     """The stages of a frame, in the order of `Renderer.render`; a pass of motions is shared by its frames."""
     renderer, out = scene._renderer, _frame_of(scene)
     tiles = list(renderer.layout.tiles())
+    rhythm = Rhythm(natural_turns(renderer.layout.num_frequencies, renderer.num_frames))
     with tempfile.TemporaryDirectory() as folder:
         encoder = ENCODERS["mp4"](Path(folder, "loop.mp4"), scene.size, Fraction(30))
         for first in range(0, num_frames + PASS, PASS):
             if first == PASS:
                 watch.forget()
-            times = [float(t) for t in range(first, first + PASS)]
+            times = range(first, first + PASS)
             wall, cpu = perf_counter(), process_time()
-            motions = renderer.motions(times)
+            motions = renderer.motions(rhythm.basis(times))
             wall, cpu = (perf_counter() - wall) / PASS, (process_time() - cpu) / PASS
             for t, motion in zip(times, motions, strict=True):
                 watch.add("motion", t, wall, cpu)
@@ -151,6 +154,19 @@ def time_loop(watch: Stopwatch, scene: Scene, num_frames: int) -> None:
         if i >= PASS:
             watch.add("frame, whole, without file", i, now[0] - last[0], now[1] - last[1])
         last = now
+
+
+def time_touch(watch: Stopwatch, scene: Scene, num_frames: int) -> None:
+    """A pulled scene in the wind, step after step, with the synthesis network and without."""
+    (width, height), out = scene.size, _frame_of(scene)
+    for stage, is_preview in (("step, whole", False), ("step, preview", True)):
+        scene.drag(width / 2, height / 2, 0.05 * width, 0.0)
+        scene.release()
+        for i in range(-PASS, num_frames):
+            wall, cpu = perf_counter(), process_time()
+            scene.step(1 / 60, wind=1.0, preview=is_preview, out=out)
+            if i >= 0:
+                watch.add(stage, i, perf_counter() - wall, process_time() - cpu)
 
 
 def _frame_of(scene: Scene) -> npt.NDArray[np.uint8]:

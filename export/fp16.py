@@ -10,7 +10,18 @@ SMALLEST_STORED = 256  # values; biases and gains below this stay float32
 
 # Statistics, powers and angles need more than 11 bits or the range of 8 exponent bits.
 FLOAT_OPERATORS = frozenset(
-    "InstanceNormalization LayerNormalization Softmax ReduceMean ReduceSum Exp Pow Sqrt Sin Cos".split()
+    [
+        "InstanceNormalization",
+        "LayerNormalization",
+        "Softmax",
+        "ReduceMean",
+        "ReduceSum",
+        "Exp",
+        "Pow",
+        "Sqrt",
+        "Sin",
+        "Cos",
+    ]
 )
 # What feeds only those, or an output, is float32 with them, up to the next operator worth halving.
 HEAVY_OPERATORS = frozenset({"Conv", "MatMul", "Gemm"})

@@ -93,22 +93,41 @@ class BlockedSpectrum:
         out    (n, H, W, 2) float32, px; x right, then y down
         """
         _check_times(times, num_frames)
-        terms = reference.terms(np.asarray(times), num_frames, self.num_frequencies)
-        out = writable("out", out, (len(terms), self.height, self.width, 2), np.float32)
+        basis = reference.coefficients(np.asarray(times), num_frames, self.num_frequencies, anchor=True)
+        basis[:, :2] = 0
+        return self.combine(basis, out, threads=threads)
+
+    def combine(self, basis: Float, out: Float | None = None, *, threads: int = 0) -> Float:
+        """Any n weighted sums of the frequencies in one pass over the volume.
+
+        basis  (n, 2K) float32; row n times (Re S_0, Im S_0, Re S_1, ...) is displacement n. S_0 is not
+               kept: its weights must be 0
+        out    (n, H, W, 2) float32, px; x right, then y down
+        """
+        basis = readable("basis", basis, (None, 2 * self.num_frequencies), np.float32)
+        finite("basis", basis)
+        if basis[:, :2].any():
+            raise ValueError("basis must be 0 for S_0, which a blocked spectrum does not keep; anchor it first")
+        terms, scales = reference.terms(basis, self.num_frequencies)
+        out = writable("out", out, (len(basis), self.height, self.width, 2), np.float32)
         separate("out", out, rows=self.rows, units=self.units)
         threads = _library.thread_count(threads)
         kernels = _library.kernels()
         if kernels is None:
             frames = reference.motion_from_blocks(self.rows, self.units, terms)
             out[...] = frames[:, : self.height * self.width].reshape(out.shape)
-            return out
-        self._launch(kernels.motion, terms, out, threads)
+        else:
+            self._launch(kernels.motion, terms, out, threads)
+        for motion, scale in zip(out, scales, strict=True):
+            if scale != 1:
+                motion *= scale
         return out
 
     def weight(self, num_frames: int, out: Float | None = None, *, threads: int = 0) -> Float:
         """Mean over the loop of the length of the displacement: (H, W) float32, px."""
         _check_times([], num_frames)
-        terms = reference.terms(np.arange(num_frames), num_frames, self.num_frequencies)
+        basis = reference.coefficients(np.arange(num_frames), num_frames, self.num_frequencies, anchor=True)
+        terms, _ = reference.terms(basis, self.num_frequencies)
         out = writable("out", out, (self.height, self.width), np.float32)
         separate("out", out, rows=self.rows, units=self.units)
         threads = _library.thread_count(threads)

@@ -18,6 +18,7 @@ WEIGHT_LIMIT = 2.0**21
 LANES = 16
 LARGEST = np.float32(2047)
 NOTHING_PX = np.float32(2.0**-100)
+TERM_LIMIT = 4.0  # of an anchored frame's weights; larger ones are scaled down
 
 
 def coefficients(times: Array | float, num_frames: int, num_frequencies: int, anchor: bool) -> Float:
@@ -73,11 +74,16 @@ def block(spectrum: Array) -> tuple[Array, Float]:
     return rows.astype(np.int8), units
 
 
-def terms(times: Array | float, num_frames: int, num_frequencies: int) -> NDArray[np.int16]:
-    """Anchored `coefficients` without those of S_0, in 2^-term_bits: (n, K-1, 2)."""
-    anchored = coefficients(times, num_frames, num_frequencies, anchor=True)[:, 2:]
-    whole: NDArray[np.int16] = np.rint(anchored * 2.0 ** term_bits(num_frequencies)).astype(np.int16)
-    return whole.reshape(len(anchored), max(num_frequencies - 1, 0), 2)
+def terms(basis: Float, num_frequencies: int) -> tuple[NDArray[np.int16], Float]:
+    """Weights of S_1, S_2, ... in whole numbers of 2^-term_bits: (n, K-1, 2), and what each row was
+    divided by to fit, a power of two: (n,).
+
+    basis  (n, 2K) as of `coefficients`
+    """
+    largest = np.abs(basis[:, 2:]).max(axis=1, initial=0)
+    scales = 2.0 ** np.ceil(np.log2(np.maximum(largest, TERM_LIMIT) / TERM_LIMIT))
+    whole = np.rint(basis[:, 2:] / scales[:, None] * 2.0 ** term_bits(num_frequencies)).astype(np.int16)
+    return whole.reshape(len(basis), max(num_frequencies - 1, 0), 2), scales.astype(np.float32)
 
 
 def term_bits(num_frequencies: int) -> int:

@@ -21,6 +21,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .animator import Animator
     from .bundle import Bundle
+    from .edit import Edit
     from .motion_file import MotionFile, read_motion, write_motion
     from .photo import read_photo
     from .scene import Scene
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 MODULE_OF = {
     "Animator": "animator",
     "Bundle": "bundle",
+    "Edit": "edit",
     "MotionFile": "motion_file",
     "Scene": "scene",
     "VideoWriter": "video",
@@ -44,6 +46,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "CancelledError",
+    "Edit",
     "EncodeError",
     "EngineCacheError",
     "MotionError",

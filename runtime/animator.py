@@ -17,6 +17,7 @@ from .budget import (
     scene_parts,
 )
 from .bundle import Bundle
+from .edit import Edit, edited
 from .engine import Engine, engine_for, factor_and_symbol, shape_at, usable_cores
 from .memory import Plan, parse_bytes
 from .photo import LONGEST_SIDE, Photo, PhotoSource, Size, resize
@@ -50,12 +51,20 @@ class Animator:
         self.bundle = Bundle.open(bundle)
         self.manifest = self.bundle.manifest
 
-    def analyze(self, photo: PhotoSource, seed: int = 0, steps: int | None = None, size: Size | None = None) -> Scene:
+    def analyze(
+        self,
+        photo: PhotoSource,
+        seed: int = 0,
+        steps: int | None = None,
+        size: Size | None = None,
+        edit: Edit | None = None,
+    ) -> Scene:
         """Predict how the photo moves. Another seed gives another, equally plausible motion."""
         with Photo(photo, size, LONGEST_SIDE) as opened:
             layout = self._layout(opened.size, spectrum.motion_grid(*opened.size), reading_bytes=opened.reading_bytes)
             pixels = opened.pixels()
         volume = self.predict(pixels, seed, steps)
+        volume = edited(volume, edit or Edit(), opened.size, opened.source_size)
         return self._scene(pixels, volume, layout, self.manifest.num_frames, self.manifest.fps)
 
     def scene(
@@ -65,10 +74,12 @@ class Animator:
         size: Size | None = None,
         num_frames: int = 150,
         fps: float = 30.0,
+        edit: Edit | None = None,
     ) -> Scene:
         """Render a motion that came from elsewhere, (K, 4, h, w) px on any grid over the whole photo."""
         with Photo(photo, size, LONGEST_SIDE) as opened:
             volume = check_volume(spectral_volume, opened.size)
+            volume = edited(volume, edit or Edit(), opened.size, opened.source_size)
             layout = self._layout(opened.size, volume.shape[:1:-1], len(volume), opened.reading_bytes)
             pixels = opened.pixels()
         return self._scene(pixels, volume, layout, num_frames, fps)

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -80,19 +81,32 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     photo, sampling, clip = _photo_options(), _sampling_options(), _clip_options()
-    engine, shared = _engine_options(), _shared_options()
+    editing, engine, shared = _editing_options(), _engine_options(), _shared_options()
 
     commands.add_parser(
-        "animate", parents=[photo, clip, sampling, engine, shared], help="photo to looping video"
+        "animate", parents=[photo, clip, sampling, editing, engine, shared], help="photo to looping video"
     )
     predict = commands.add_parser(
-        "predict", parents=[photo, sampling, engine, shared], help="photo to motion file"
+        "predict", parents=[photo, sampling, editing, engine, shared], help="photo to motion file"
     )
     predict.add_argument("-o", "--output", required=True, metavar="MOTION.npz")
     render = commands.add_parser(
-        "render", parents=[photo, clip, engine, shared], help="photo and motion file to video"
+        "render", parents=[photo, clip, editing, engine, shared], help="photo and motion file to video"
     )
     render.add_argument("--motion", required=True, metavar="MOTION.npz", help="from predict")
+    explore = commands.add_parser(
+        "explore", parents=[photo, sampling, editing, engine, shared],
+        help="contact sheet of several seeds, to choose from",
+    )  # fmt: skip
+    explore.add_argument("-o", "--output", required=True, metavar="SHEET.png")
+    explore.add_argument(
+        "--count", type=whole(1, 64), default=6, help="seeds, from --seed on (default: %(default)s)"
+    )
+    look = commands.add_parser(
+        "look", parents=[photo, sampling, editing, engine, shared],
+        help="how a photo moves, as one picture",
+    )  # fmt: skip
+    look.add_argument("-o", "--output", required=True, metavar="LOOK.png")
     plan = commands.add_parser(
         "plan", parents=[engine, shared], help="the memory that a size takes, before anything runs"
     )
@@ -130,7 +144,15 @@ def _clip_options() -> argparse.ArgumentParser:
         help="the photo is cropped to this shape (default: its own, at most 1280 on the long side)",
     )
     add("--magnify", type=number(-100, 100), default=1.0, help="of the motion (default: %(default)s)")
-    add("--speed", type=number(-100, 100), default=1.0, help="of the motion (default: %(default)s)")
+    add(
+        "--speed", type=number(-100, 100), default=1.0,
+        help="of the motion; 0.25 is slow motion (default: %(default)s)",
+    )
+    add(
+        "--loop", choices=("exact", "guided", "crossfade", "none"), default="exact",
+        help="how the end meets the start: rhythm adjusted, motion adjusted, faded, not at all"
+        " (default: %(default)s)",
+    )
     return options
 
 
@@ -142,6 +164,22 @@ def _sampling_options() -> argparse.ArgumentParser:
         "--seed", type=whole(0, 2**63 - 1), default=0,
         help="another seed moves otherwise (default: %(default)s)",
     )
+    return options
+
+
+def _editing_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    add = options.add_argument
+    add(
+        "--gain", type=gains, default={}, metavar="K:FACTOR,...",
+        help="of single frequencies in cycles a period, such as 1:0.5,4-15:2",
+    )
+    add("--wind", type=number(-100, 100), default=1.0, help="its strength (default: %(default)s)")
+    add(
+        "--wind-direction", type=number(-360, 360), metavar="DEGREES",
+        help="it blows to, clockwise from the right; 90 is down",
+    )
+    add("--mask", metavar="MASK.png", help="what may move is white, what stays black")
     return options
 
 
@@ -180,6 +218,17 @@ def size(text: str) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0):
         raise argparse.ArgumentTypeError(f"want WIDTHxHEIGHT such as 512x288, got {text!r}")
     return int(width), int(height)
+
+
+def gains(text: str) -> dict[int, float]:
+    found: dict[int, float] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,3})(?:-(\d{1,3}))?:(.+)", part)
+        if match is None:
+            raise argparse.ArgumentTypeError(f"want frequencies and factors such as 1:0.5,4-15:2, got {text!r}")
+        first, last = int(match[1]), int(match[2] or match[1])
+        found |= dict.fromkeys(range(first, last + 1), number(-100, 100)(match[3]))
+    return found
 
 
 def number(low: float, high: float) -> Callable[[str], float]:

@@ -16,6 +16,7 @@ from stillwave import kernels
 from .engine import Engine
 from .memory import Arena, Buffer, Plan, place
 from .motion import activity_from_weight, importance_from_weight
+from .preview import Preview
 from .spectrum import Float
 from .splat import Level
 
@@ -115,6 +116,7 @@ class Renderer:
             self.arrays[name] = self.arena.view(name, kind, shape)
         pad = layout.padded[0] - layout.height, layout.padded[1] - layout.width
         self.photo = np.pad(photo, ((0, pad[0]), (0, pad[1]), (0, 0)), mode="edge") if any(pad) else photo
+        self._preview: Preview | None = None
         self.spectrum = kernels.BlockedSpectrum(volume, self.arrays["spectrum"], threads=threads)
         self._weigh()
         self._extract(pyramid)
@@ -150,22 +152,34 @@ class Renderer:
         a = self.arrays
         return Level(a[f"features{j}"], a[f"importance{j}"], a[f"motion{j}"], a["workspace"], self.threads)
 
-    def motions(self, times: list[float], magnify: float = 1.0) -> Float:
-        """Displacement on the grid at up to PASS times: (n, h, w, 2) px of the grid, valid until the next call."""
-        out: Float = self.arrays["motions"][: len(times)]
-        self.spectrum.motion(times, self.num_frames, out, threads=self.threads)
-        if magnify != 1:
-            np.multiply(out, np.float32(magnify), out=out)
+    def motions(self, basis: Float) -> Float:
+        """Up to PASS displacements on the grid, of a basis (n, 2K): (n, h, w, 2) px of the grid, valid
+        until the next call; see rhythm.py.
+        """
+        out: Float = self.arrays["motions"][: len(basis)]
+        self.spectrum.combine(basis, out, threads=self.threads)
         return out
 
-    def render(self, grid_motion: Float, out: npt.NDArray[np.uint8]) -> None:
-        """One frame, its motion given on the grid (h, w, 2) -> uint8 (H, W, 3)."""
+    def render(self, grid_motion: Float, out: npt.NDArray[np.uint8], liveliness: float = 1.0) -> None:
+        """One frame, its motion given on the grid (h, w, 2) -> uint8 (H, W, 3).
+
+        With `liveliness` 0 nothing is painted: a motion of 0 then gives the photo, exactly.
+        """
         for level in self.levels:
             level.move(grid_motion)
         for first, kept, end in self.layout.tiles():
             self.warp(first)
+            if liveliness != 1:
+                np.multiply(self.arrays["activity"], np.float32(liveliness), out=self.arrays["activity"])
             self.synthesis.run()
             self.write(first, kept, end, out)
+
+    def preview(self, grid_motion: Float, out: npt.NDArray[np.uint8]) -> None:
+        """As `render`, without the synthesis network."""
+        self._preview = self._preview or Preview(self.photo)
+        self.levels[0].move(grid_motion)
+        a = self.arrays
+        self._preview.render(a["motion0"], a["importance0"], a["workspace"], self.threads, out)
 
     def warp(self, first: int) -> None:
         """Everything the synthesis of the tile that begins at row `first` reads."""
@@ -186,5 +200,6 @@ class Renderer:
         """Let go of the engine and the arrays; a second call does nothing."""
         self.synthesis.close()
         self.levels.clear()
+        self._preview = None
         self.arrays.clear()
         self.arena.close()

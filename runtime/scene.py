@@ -6,11 +6,18 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
+from .dynamics import Dynamics, mobility, modes_at, pose_towards
 from .errors import MotionError
+from .loops import fade_shares, rhythm_for
 from .renderer import PASS, Renderer
+from .rhythm import Complex, Double, Rhythm, natural_turns, parts_from_weights
 from .spectrum import Float
 
 Frame = npt.NDArray[np.uint8]
+
+REACH = 0.1  # of the long side: as far as a drag pulls
+SYMPATHY = 2.0  # times as far as the pointer: the most that anything else moves with it
+CALM_PX = 0.1  # of the motion grid: below this largest displacement a touched scene fades to the photo
 
 
 class Scene:
@@ -23,6 +30,8 @@ class Scene:
         self.spectral_volume = spectral_volume  # (K, 4, h, w) float32, px of a grid over the photo
         self.num_frames = num_frames  # of the motion: it repeats after so many
         self.fps = fps  # of the motion
+        self.dynamics = Dynamics(len(spectral_volume), num_frames / fps)
+        self._mobility: float | None = None
 
     @property
     def photo(self) -> Frame:
@@ -34,11 +43,15 @@ class Scene:
         """Width and height of a frame, px."""
         return self._renderer.layout.width, self._renderer.layout.height
 
-    def frame(self, t: float, out: Frame | None = None, magnify: float = 1.0) -> Frame:
-        """The frame at time `t`, in motion frames 0..num_frames (periodic): uint8 (H, W, 3)."""
-        motion = self._renderer.motions([check_number("t", t)], check_number("magnify", magnify))
+    def frame(self, t: float, out: Frame | None = None, magnify: float = 1.0, preview: bool = False) -> Frame:
+        """The frame at time `t`, in motion frames 0..num_frames (periodic): uint8 (H, W, 3).
+
+        `preview` leaves out the synthesis network: some ten times as fast, frayed where the motion is large.
+        """
+        rhythm = Rhythm(natural_turns(len(self.spectral_volume), self.num_frames))
+        basis = rhythm.basis([check_number("t", t)], check_number("magnify", magnify))
         out = self._frame_buffer(out)
-        self._renderer.render(motion[0], out)
+        self._render(self._renderer.motions(basis)[0], out, preview)
         return out
 
     def frames(
@@ -48,21 +61,82 @@ class Scene:
         magnify: float = 1.0,
         speed: float = 1.0,
         out: Frame | None = None,
+        loop: str = "exact",
     ) -> Iterator[Frame]:
-        """Frames of a video of `seconds` at `fps`. It closes exactly where seconds * speed is a whole
-        number of the motion's own period (5 s as shipped).
+        """Frames of a video of `seconds` at `fps`, the first of which follows the last.
 
-        With `out` (uint8 (H, W, 3)) every frame is written there and nothing is allocated.
+        loop  "exact": frequencies are moved a little, so that each turns a whole number of times;
+              "guided": frequencies stay, the motion becomes the nearest that closes; "crossfade": the
+              last quarter fades into the start; "none": it closes where seconds * speed is a
+              whole number of the motion's own period (5 s as shipped)
+        out   uint8 (H, W, 3): every frame is written there and nothing is allocated
         """
         count = frame_count(seconds, fps)
         step = check_number("speed", speed) * self.fps / fps
+        turns = natural_turns(len(self.spectral_volume), self.num_frames) * step
+        rhythm = rhythm_for(loop, self.spectral_volume, turns, count)
         check_number("magnify", magnify)
-        for first in range(0, count, PASS):
-            times = [i * step for i in range(first, min(first + PASS, count))]
-            for motion in self._renderer.motions(times, magnify):
+        return self._frames(rhythm, fade_shares(count) if loop == "crossfade" else np.zeros(count), magnify, out)
+
+    def _frames(self, rhythm: Rhythm, shares: Double, magnify: float, out: Frame | None) -> Iterator[Frame]:
+        """The clip; where a frame's share is not 0, so much of it is the frame one clip earlier."""
+        count, earlier = len(shares), self._frame_buffer(None) if shares.any() else None
+        for first in range(0, count, PASS // 2 if earlier is not None else PASS):
+            times = range(first, min(first + (PASS // 2 if earlier is not None else PASS), count))
+            both = [*times, *(t - count for t in times)] if earlier is not None else times
+            motions = self._renderer.motions(rhythm.basis(both, magnify))
+            for i, t in enumerate(times):
                 frame = self._frame_buffer(out)
-                self._renderer.render(motion, frame)
+                self._renderer.render(motions[i], frame)
+                if earlier is not None and shares[t]:
+                    self._renderer.render(motions[len(times) + i], earlier)
+                    _blend(frame, earlier, shares[t])
                 yield frame
+
+    def drag(self, x: float, y: float, dx: float, dy: float) -> None:
+        """Hold what the photo shows at (x, y), pulled by (dx, dy): px of a frame, until `release`.
+
+        It follows the pointer as far as it can move at all, at most a tenth of the frame's long side.
+        """
+        (width, height), (rows, columns) = self.size, self.spectral_volume.shape[2:]
+        x, y, dx, dy = (check_number(n, v) for n, v in zip(("x", "y", "dx", "dy"), (x, y, dx, dy), strict=True))
+        pull = dx * min(1.0, self._reach(dx, dy)), dy * min(1.0, self._reach(dx, dy))
+        to_grid = columns / width, rows / height
+        modes = modes_at(self.spectral_volume, (x + 0.5) * to_grid[0] - 0.5, (y + 0.5) * to_grid[1] - 0.5)
+        if self._mobility is None:
+            self._mobility = mobility(self.spectral_volume)
+        pulled = pull[0] * to_grid[0], pull[1] * to_grid[1]
+        pose = pose_towards(modes, pulled, self._mobility)
+        farthest = float(np.abs(self._renderer.motions(_basis(pose))).max())
+        self.dynamics.drag(pose * min(1.0, SYMPATHY * float(np.hypot(*pulled)) / max(farthest, 1e-9)))
+
+    def release(self) -> None:
+        """Let go of what `drag` holds: it swings until it is at rest."""
+        self.dynamics.release()
+
+    def step(self, dt: float, wind: float = 0.0, preview: bool = False, out: Frame | None = None) -> Frame:
+        """The touched scene `dt` seconds after the last step: uint8 (H, W, 3). At rest it is the photo.
+
+        wind     how much of the scene's own motion is blended in, 1 for all; changes take a second
+        preview  see `frame`
+        """
+        if check_number("dt", dt) < 0:
+            raise ValueError(f"dt must be 0 s or more, got {dt}")
+        self.dynamics.advance(dt, check_number("wind", wind))
+        out = self._frame_buffer(out)
+        motion = self._renderer.motions(_basis(self.dynamics.weights()))[0]
+        liveliness = min(1.0, float(np.abs(motion).max()) / CALM_PX)
+        self._render(motion, out, preview, liveliness)
+        return out
+
+    def _reach(self, dx: float, dy: float) -> float:
+        return REACH * max(self.size) / max(float(np.hypot(dx, dy)), 1e-9)
+
+    def _render(self, motion: Float, out: Frame, preview: bool, liveliness: float = 1.0) -> None:
+        if preview:
+            self._renderer.preview(motion, out)
+        else:
+            self._renderer.render(motion, out, liveliness)
 
     def _frame_buffer(self, out: Frame | None) -> Frame:
         width, height = self.size
@@ -83,6 +157,17 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _blend(frame: Frame, other: Frame, share: float) -> None:
+    """frame += share (other - frame), in place, a row at a time: no copy of the frame is made."""
+    for row, other_row in zip(frame, other, strict=True):
+        row[...] = np.rint(row + np.float32(share) * (other_row.astype(np.float32) - row))
+
+
+def _basis(weights: Complex) -> Float:
+    """The kernels' matrix of one displacement, from weights (K,)."""
+    return parts_from_weights(weights[None]).astype(np.float32)
 
 
 def frame_count(seconds: float, fps: float) -> int:

@@ -86,7 +86,7 @@ def calibrate(S: Float, amplitude: Float) -> Float:
     power = (S[1:] ** 2).sum(1).reshape(-1, h, H // h, w, W // w).mean((2, 4))
     expected = amplitude * np.float32(max(H, W) / REFERENCE_SIDE)
     gain = np.sqrt((expected**2 + QUIET_PX**2) / (power + QUIET_PX**2))
-    S[1:] *= _interpolated(gain[:, None].astype(np.float32), H, W)
+    S[1:] *= interpolated(gain[:, None].astype(np.float32), H, W)
     return anchor(S)
 
 
@@ -95,7 +95,7 @@ def cohere(S: Float) -> Float:
     Finer than a latent knows, the decoder guesses.
     """
     H, W = S.shape[2:]
-    return _interpolated(blur(_interpolated(S, H // COARSE, W // COARSE), COHERENCE / COARSE), H, W)
+    return interpolated(blur(interpolated(S, H // COARSE, W // COARSE), COHERENCE / COARSE), H, W)
 
 
 # Sums over a few neighbours, not products of matrices: numpy would hand those to a BLAS that takes
@@ -141,13 +141,13 @@ def resize_volume(S: Float, height: int, width: int, extent: tuple[float, float]
     h, w = S.shape[2:]
     if (height, width) == (h, w) and extent == (1.0, 1.0):
         return S
-    out = _interpolated(S, height, width, extent)
+    out = interpolated(S, height, width, extent)
     out[:, :2] *= np.float32(width / (extent[1] * w))
     out[:, 2:] *= np.float32(height / (extent[0] * h))
     return out
 
 
-def _interpolated(S: Float, height: int, width: int, extent: tuple[float, float] = (1.0, 1.0)) -> Float:
+def interpolated(S: Float, height: int, width: int, extent: tuple[float, float] = (1.0, 1.0)) -> Float:
     """Every plane of (K, C, h, w) on a grid of height x width."""
     h, w = S.shape[2:]
     down, across = interpolation(h, height, extent[0]), interpolation(w, width, extent[1])

@@ -6,6 +6,7 @@ from time import perf_counter
 from ..animator import Animator
 from ..video import output_format
 from .clip import write_clip
+from .editing import edit_from
 from .outcome import Outcome
 
 
@@ -14,6 +15,6 @@ def run(args: argparse.Namespace) -> Outcome:
     output_format(args.output)  # refused now rather than after the prediction
     with (
         Animator(args.bundle, args.backend, args.memory_budget, args.threads) as animator,
-        animator.analyze(args.photo, args.seed, args.steps, args.size) as scene,
+        animator.analyze(args.photo, args.seed, args.steps, args.size, edit_from(args)) as scene,
     ):
         return write_clip(scene, args, started)

@@ -22,7 +22,7 @@ def write_clip(scene: Scene, args: argparse.Namespace, started: float) -> Outcom
         VideoWriter(args.output, scene.size, args.fps) as writer,
         tqdm(total=total, unit="frame", disable=not sys.stderr.isatty()) as progress,
     ):
-        for _ in scene.frames(args.seconds, args.fps, args.magnify, args.speed, out=frame):
+        for _ in scene.frames(args.seconds, args.fps, args.magnify, args.speed, frame, args.loop):
             writer.write(frame)
             first_frame_s = first_frame_s or perf_counter() - started
             progress.update()

@@ -4,9 +4,11 @@ import argparse
 from time import perf_counter
 
 from ..animator import Animator
+from ..edit import edited
 from ..motion_file import MotionFile, write_motion
 from ..output import check_output
 from ..photo import resize
+from .editing import edit_from
 from .outcome import Outcome
 
 
@@ -16,6 +18,7 @@ def run(args: argparse.Namespace) -> Outcome:
     with Animator(args.bundle, args.backend, args.memory_budget, args.threads) as animator:
         pixels = animator.read(args.photo)
         volume = animator.predict(pixels, args.seed, args.steps)
+        volume = edited(volume, edit_from(args), pixels.shape[1::-1], pixels.shape[1::-1])
         num_frequencies, _, height, width = volume.shape
         manifest = animator.manifest
         photo = resize(pixels, (width, height))

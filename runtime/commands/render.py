@@ -7,6 +7,7 @@ from ..animator import Animator
 from ..motion_file import read_motion
 from ..video import output_format
 from .clip import write_clip
+from .editing import edit_from
 from .outcome import Outcome
 
 
@@ -17,7 +18,7 @@ def run(args: argparse.Namespace) -> Outcome:
     with (
         Animator(args.bundle, args.backend, args.memory_budget, args.threads) as animator,
         animator.scene(
-            args.photo, motion.spectral_volume, args.size, motion.num_frames, motion.fps
+            args.photo, motion.spectral_volume, args.size, motion.num_frames, motion.fps, edit_from(args)
         ) as scene,
     ):
         return write_clip(scene, args, started)

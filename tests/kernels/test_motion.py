@@ -49,7 +49,7 @@ def test_blocked_motion_has_the_bits_of_the_reference(isa, size, times, scale):
     rows, units = reference.block(spectrum)
     np.testing.assert_array_equal(blocked.rows, rows)
     np.testing.assert_array_equal(blocked.units, units)
-    terms = reference.terms(times, 150, size[0])
+    terms, _ = reference.terms(reference.coefficients(times, 150, size[0], anchor=True), size[0])
     frames = reference.motion_from_blocks(rows, units, terms)[:, : size[2] * size[3]]
     got = blocked.motion(times, 150)
     np.testing.assert_array_equal(got, frames.reshape(got.shape))
@@ -182,3 +182,22 @@ def test_refusals(isa):
     spectrum[2, 1, 3, 4] = np.nan
     with pytest.raises(ValueError, match=r"spectrum must be finite, got nan at \[2, 1, 3, 4\]"):
         BlockedSpectrum(spectrum)
+
+
+def test_combine_takes_any_weights(isa):
+    spectrum = volume((3, 4, 5, 7))
+    basis = np.random.default_rng(2).uniform(-1, 1, (9, 6)).astype(np.float32) * np.float32([[1], [4], [100]] * 3)
+    basis[:, :2] = 0
+    exact = reference.motion_at(spectrum, basis).transpose(0, 2, 3, 1)
+    error = np.abs(BlockedSpectrum(spectrum).combine(basis) - exact).max((1, 2, 3))
+    assert (error < ATOL_TWELVE_BITS * np.float32([1, 4, 100] * 3)).all()
+
+
+@pytest.mark.parametrize(("basis", "match"), [
+    (np.zeros((2, 5), np.float32), r"basis must have shape \(any, 6\)"),
+    (np.full((2, 6), np.nan, np.float32), "basis must be finite"),
+    (np.ones((2, 6), np.float32), "basis must be 0 for S_0"),
+])  # fmt: skip
+def test_combine_refuses_a_basis_of_another_volume(basis, match):
+    with pytest.raises(ValueError, match=match):
+        BlockedSpectrum(volume((3, 4, 5, 7))).combine(basis)

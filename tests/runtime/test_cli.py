@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stillwave.runtime import Animator, errors, read_photo
+from stillwave.runtime import Animator, Edit, Scene, errors, read_photo
 from stillwave.runtime.cli import parser, run
-from stillwave.runtime.commands import animate, plan, predict, render
+from stillwave.runtime.commands import animate, explore, look, plan, predict, render
 from stillwave.runtime.memory import Buffer, place
 from stillwave.runtime.motion_file import read_motion
 
@@ -26,7 +26,7 @@ class FakeScene:
     size = (64, 48)
     trouble = None
 
-    def frames(self, seconds, fps, magnify, speed, out):
+    def frames(self, seconds, fps, magnify, speed, out, loop):
         for i in range(round(seconds * fps)):
             if i == 3 and self.trouble is not None:
                 raise self.trouble
@@ -38,6 +38,15 @@ class FakeScene:
 
     def __exit__(self, *_):
         pass
+
+
+class FakeProof(FakeScene):
+    num_frames, fps = 150, 30.0
+    photo = np.zeros((48, 64, 3), np.uint8)
+    spectral_volume = np.full((16, 4, 24, 32), 0.5, np.float32)
+
+    def frame(self, t, out=None, preview=False):
+        return np.zeros((48, 64, 3), np.uint8)
 
 
 class FakeAnimator:
@@ -55,7 +64,7 @@ class FakeAnimator:
 
     def scene(self, *arguments):
         self.calls.append(arguments)
-        return FakeScene()
+        return FakeProof()
 
     def predict(self, pixels, seed, steps):
         self.calls.append((pixels.shape, seed, steps))
@@ -81,7 +90,7 @@ class FakeAnimator:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The working folder, with a photo; commands meet the fake animator."""
-    for command in (animate, plan, predict, render):
+    for command in (animate, explore, look, plan, predict, render):
         monkeypatch.setattr(command, "Animator", FakeAnimator)
     monkeypatch.setattr(FakeScene, "trouble", None)
     monkeypatch.chdir(tmp_path)
@@ -119,14 +128,26 @@ def test_animate_as_json(folder, capsys):
 def test_animate_hands_its_options_on(folder):
     options = "--size 512x288 --steps 2 --seed 7 --backend cpu --memory-budget 128MiB --threads 1"
     run(["animate", "photo.png", "-o", "a.webp", "--seconds", ".2", "--bundle", "b", *options.split()])
-    assert FakeAnimator.last.calls == [("b", "cpu", "128MiB", 1), ("photo.png", 7, 2, (512, 288))]
+    assert FakeAnimator.last.calls == [("b", "cpu", "128MiB", 1), ("photo.png", 7, 2, (512, 288), Edit())]
+
+
+def test_editing_is_handed_on(folder):
+    Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save("mask.png")
+    options = "--gain 1:0.5,4-6:2 --wind 1.5 --wind-direction -90 --mask mask.png"
+    edit = Edit({1: 0.5, 4: 2, 5: 2, 6: 2}, 1.5, -90, "mask.png")
+    run(["animate", "photo.png", "-o", "a.webp", "--seconds", ".2", *options.split()])
+    assert FakeAnimator.last.calls[1][-1] == edit
+    run(["predict", "photo.png", "-o", "motion.npz", *options.split()])
+    assert not read_motion("motion.npz").spectral_volume.any()
+    run(["render", "photo.png", "--motion", "motion.npz", "-o", "a.webp", "--seconds", ".2", *options.split()])
+    assert FakeAnimator.last.calls[1][-1] == edit
 
 
 def test_defaults_are_those_of_the_api():
     args = parser().parse_args(["animate", "photo.png", "-o", "a.mp4"])
-    for method in (Animator.__init__, Animator.analyze):
+    for method in (Animator.__init__, Animator.analyze, Scene.frames):
         for name, parameter in inspect.signature(method).parameters.items():
-            if parameter.default is not inspect.Parameter.empty:
+            if parameter.default is not inspect.Parameter.empty and name not in ("out", "edit"):
                 assert getattr(args, name) == parameter.default, name
 
 
@@ -139,9 +160,24 @@ def test_predict_then_render(folder, capsys):
 
     command = ["render", "photo.png", "--motion", "motion.npz", "-o", "a.webp", "--seconds", "0.2"]
     assert run(command) == 0
-    photo, volume, size, num_frames, fps = FakeAnimator.last.calls[1]
+    photo, volume, size, num_frames, fps, _ = FakeAnimator.last.calls[1]
     assert (photo, volume.shape, size, num_frames, fps) == ("photo.png", (16, 4, 24, 32), None, 150, 30)
     assert "a.webp" in names(folder)
+
+
+def test_explore_draws_a_sheet_of_seeds(folder, capsys):
+    code, result = json_of(capsys, "explore", "photo.png", "-o", "sheet.png", "--seed", "5", "--count", "3")
+    assert (code, result["seeds"]) == (0, [5, 6, 7])
+    assert [call[1] for call in FakeAnimator.last.calls if len(call) == 3] == [5, 6, 7]
+    with Image.open("sheet.png") as image:
+        assert image.size[0] > 3 * 64
+
+
+def test_look_draws_its_panels(folder, capsys):
+    code, result = json_of(capsys, "look", "photo.png", "-o", "look.png", "--seed", "2")
+    assert (code, result["output"], FakeAnimator.last.calls[1][1]) == (0, "look.png", 2)
+    with Image.open("look.png") as image:
+        assert min(image.size) > 2 * 48
 
 
 def test_plan_prints_the_table_and_draws_the_picture(folder, capsys):
@@ -190,6 +226,11 @@ def test_progress_is_shown_on_a_terminal_only(folder, capsys, monkeypatch):
     ("animate photo.png -o a.mp4 --speed 1e9", "want a number of -100 to 100, got '1e9'"),
     ("animate photo.png -o a.mp4 --steps 0", "want a whole number of 1 to 1000, got '0'"),
     ("animate photo.png -o a.mp4 --seed -1", "want a whole number of 0 to"),
+    ("animate photo.png -o a.mp4 --loop mobius", "invalid choice: 'mobius'"),
+    ("animate photo.png -o a.mp4 --gain 3=2", "want frequencies and factors such as 1:0.5,4-15:2, got '3=2'"),
+    ("animate photo.png -o a.mp4 --gain 3:much", "want a number of -100 to 100, got 'much'"),
+    ("animate photo.png -o a.mp4 --wind-direction up", "want a number of -360 to 360, got 'up'"),
+    ("explore photo.png -o a.png --count 0", "want a whole number of 1 to 64, got '0'"),
     ("bundle burn", "invalid choice"),
 ])  # fmt: skip
 def test_usage_errors_exit_with_2(capsys, arguments, match):
@@ -227,7 +268,8 @@ def test_ctrl_c_exits_with_130_and_leaves_nothing(folder, capsys):
 
 @pytest.mark.parametrize("command", [
     "animate photo.png -o none/a.webp", "render photo.png --motion motion.npz -o none/a.webp",
-    "predict photo.png -o none/a.npz", "plan -o none/a.png", "animate photo.png -o a.txt",
+    "predict photo.png -o none/a.npz", "explore photo.png -o none/a.png", "look photo.png -o none/a.png",
+    "plan -o none/a.png", "animate photo.png -o a.txt",
 ])  # fmt: skip
 def test_hopeless_outputs_are_refused_before_any_work(folder, command):
     FakeAnimator.last = None

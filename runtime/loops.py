@@ -1,0 +1,71 @@
+"""Loops of any length: the rhythm of a clip whose last frame leads back to its first.
+
+The motion itself repeats after T frames only; docs/decisions/0010 compares the ways and says why.
+"""
+
+import numpy as np
+
+from .rhythm import Double, Rhythm, parts_from_weights, swing
+from .spectrum import Float
+
+LOOPS = ("exact", "guided", "crossfade", "none")
+FADE = 0.25  # of a clip that is cross-faded
+GAIN = (0.5, 2.0)  # limits of what keeps the energy of frequencies that meet
+
+
+def rhythm_for(loop: str, volume: Float, turns: Double, num_frames: int) -> Rhythm:
+    """How the volume moves in a clip of `num_frames` whose natural rhythm is `turns` (K,) a frame."""
+    if loop not in LOOPS:
+        raise ValueError(f"loop must be one of {', '.join(LOOPS)}, got {loop!r}")
+    if loop == "exact":
+        return exact(volume, turns, num_frames)
+    return guided(volume, turns, num_frames) if loop == "guided" else Rhythm(turns)
+
+
+def exact(volume: Float, turns: Double, num_frames: int) -> Rhythm:
+    """Every frequency moved to the nearest whole number of turns in the clip, but to one at least.
+
+    What is too slow for a turn is sped up to one and made smaller in proportion, so that nothing
+    moves faster than it did. Frequencies that meet add up as waves do, and are scaled together to
+    the energy they had apart.
+    """
+    natural = np.abs(turns) * num_frames
+    whole = np.where(natural > 0, np.maximum(1, np.floor(natural + 0.5 + 1e-9)), 0)
+    gains = np.where(natural < 0.5 - 1e-9, natural, 1.0)
+    for turn in np.unique(whole[whole > 0]):
+        together = np.flatnonzero(whole == turn)
+        if len(together) > 1:
+            gains[together] *= _kept(volume[together], gains[together])
+    return Rhythm(np.sign(turns) * whole / num_frames, np.diag(np.repeat(gains, 2)))
+
+
+def _kept(slices: Float, gains: Double) -> float:
+    """The factor at which the sum of slices (n, 4, h, w) has the energy of its parts."""
+    scaled = slices * gains[:, None, None, None].astype(np.float32)
+    apart, together = float((scaled**2).sum()), float((scaled.sum(0) ** 2).sum())
+    return float(np.clip(np.sqrt(apart / max(together, 1e-12)), *GAIN)) if apart else 1.0
+
+
+def guided(volume: Float, turns: Double, num_frames: int) -> Rhythm:
+    """The natural rhythm of the nearest motion that closes: position and velocity agree at both ends.
+
+    The paper's self-guidance (eq. 5) taken to its limit, on the predicted volume and in closed form.
+    Both differences are linear in the volume, A S. Its frequencies are weighted by their power P:
+    S - P A^T (A P A^T)^-1 A S is the sample of a normal prior N(0, P) conditioned on A S = 0
+    (Matheron's rule), and where steepest descent of |A S|^2, preconditioned by P, ends.
+    """
+    total = turns * num_frames
+    missing = np.where(np.abs(total - np.round(total)) < 1e-9, 0, total)
+    position = swing(missing[None])
+    ends = parts_from_weights(np.concatenate([position, 1j * turns / max(np.abs(turns).max(), 1e-12) * position]))
+    power = np.repeat([float((slice_**2).mean()) for slice_ in volume], 2)
+    spread = power[:, None] * ends.T
+    return Rhythm(turns, np.eye(len(power)) - spread @ np.linalg.pinv(ends @ spread, hermitian=True) @ ends)
+
+
+def fade_shares(num_frames: int) -> Double:
+    """How much of each frame of a cross-faded clip is what came before its start: (num_frames,)."""
+    fading = int(FADE * num_frames)
+    shares = np.zeros(num_frames)
+    shares[num_frames - fading :] = np.arange(1, fading + 1) / (fading + 1)
+    return shares
