@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from .bundle import Manifest
 from .errors import BudgetError
+from .formats import encoder_bytes
 from .memory import format_bytes
 from .photo import MIN_SIDE, Size
 from .renderer import Layout
@@ -18,7 +19,6 @@ DECODER_BATCH = 3  # slices decoded at a time: as fast as all 15 at once, in a f
 PROCESS = 20 * 2**20  # code, tables and threads of Pillow and ONNX Runtime, from their first use on
 ENGINE_BASE = 2 * 2**20  # what an engine takes at any size
 PIXEL = 6  # bytes of a pixel of the photo and of the frame, one each
-VIDEO, VIDEO_PIXEL = 7 * 2**20, 58  # libx264 and the frames on their way to it
 
 
 def layout_for(manifest: Manifest, size: Size, grid: Size, num_frequencies: int, budget: int) -> Layout:
@@ -44,7 +44,7 @@ def scene_bytes(manifest: Manifest, layout: Layout) -> int:
     pixels, cells = layout.height * layout.width, layout.tile_rows * layout.padded[1]
     volume = 4 * 4 * layout.num_frequencies * layout.grid[0] * layout.grid[1]
     setting_up = engine_bytes(manifest, "pyramid", cells) + volume
-    rendering = engine_bytes(manifest, "synthesis", cells) + VIDEO + VIDEO_PIXEL * pixels
+    rendering = engine_bytes(manifest, "synthesis", cells) + encoder_bytes("mp4", None, (layout.width, layout.height))
     return PROCESS + layout.plan().nbytes + PIXEL * pixels + volume + max(setting_up, rendering)
 
 

@@ -130,7 +130,7 @@ def _runtime_clash() -> Iterator[Check]:
 def _codecs() -> Iterator[Check]:
     """Licences matter to those who ship: PyAV's wheels hold GPL encoders beside LGPL libraries."""
     try:
-        from ..mp4 import import_av
+        from ..movie import import_av
 
         av = import_av()
     except BackendError as error:
