@@ -1,6 +1,7 @@
 """What can be written, and how a file name chooses it."""
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Protocol
 
 from .animated_image import ApngEncoder, GifEncoder, PngFolder, WebpEncoder
 from .errors import EncodeError
-from .movie import CODECS, CODECS_OF, MovieEncoder, import_av
+from .live_photo import LivePhotoFolder
+from .motion_photo import MotionPhotoEncoder
+from .movie import CODECS, MovieEncoder, import_av
 from .output import check_output
 from .photo import Pixels, Size
 
@@ -30,8 +33,18 @@ ENCODERS: dict[str, Callable[..., FrameEncoder]] = {
     "gif": GifEncoder,
     "apng": ApngEncoder,
     "png": PngFolder,
+    "motion-photo": MotionPhotoEncoder,
+    "live-photo": LivePhotoFolder,
 }
-FOLDERS = ("png",)
+CODECS_OF = {  # the default first
+    "mp4": ("h264", "av1"),
+    "webm": ("vp9", "av1"),
+    "avif": ("av1",),
+    "motion-photo": ("h264",),
+    "live-photo": ("h264",),
+}
+FOLDERS = ("png", "live-photo")
+MOTION_PHOTO_NAME = r"[^\s/\\].*MP\.(jpe?g|JPE?G)"  # readers may ignore others
 
 
 def output_format(path: str | os.PathLike[str], format: str | None = None, codec: str | None = None) -> str:
@@ -70,4 +83,8 @@ def _format_of(path: Path) -> str:
     suffix = path.suffix.lower().removeprefix(".")
     if suffix == "png":
         raise EncodeError(f"{path}: name it .apng, or without a suffix for a folder of PNGs")
-    return suffix or "png"
+    if re.fullmatch(MOTION_PHOTO_NAME, path.name):
+        return "motion-photo"
+    if suffix in ("jpg", "jpeg"):
+        raise EncodeError(f"{path}: name a motion photo {path.stem}MP.jpg, for readers go by it")
+    return {"": "png", "livephoto": "live-photo"}.get(suffix, suffix)

@@ -51,7 +51,6 @@ CODECS = {
         100,
     ),
 }
-CODECS_OF = {"mp4": ("h264", "av1"), "webm": ("vp9", "av1"), "avif": ("av1",), "mov": ("h264",)}  # defaults first
 CONTAINER_OPTIONS = {"fflags": "+bitexact"}  # no date, no version: the same bytes every time
 FASTSTART = {"movflags": "+faststart"}  # a player starts before it has all of an MP4
 

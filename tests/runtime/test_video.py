@@ -177,7 +177,7 @@ def test_avif_loops_for_ever(tmp_path):
     at = content.index(b"elst")
     assert content[at + 4 : at + 8] == b"\0\0\0\1"
     tkhd = content.index(b"tkhd")
-    assert content[tkhd + 32 : tkhd + 40] == b"\xff" * 8
+    assert content[tkhd + 32 : tkhd + 40] == b"\x7f" + b"\xff" * 7
 
 
 def test_apng_shows_broadcast_rates(tmp_path):
@@ -260,7 +260,7 @@ def test_links_are_followed_not_replaced(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "match"), [
-    ("a.avi", "cannot write 'avi'; choose one of mp4, webm, webp, avif, gif, apng, png"),
+    ("a.avi", "cannot write 'avi'; choose one of mp4, webm, webp, avif, gif, apng, png, motion-photo, live-photo"),
     ("a.png", "name it .apng, or without a suffix"),
     ("none/a.webp", "there is no folder .*none; create it first"),
     ("folder.webp", "is not a regular file; choose another name"),
