@@ -107,7 +107,7 @@ def write(path: Path, frames: Frames, codec: str) -> None:
 
 
 def write_bare(path: Path, format: str, frames: Frames, codec: str) -> None:
-    """As a script of ten lines would."""
+    """The same pictures with the same options and nothing else: no thread, buffers, container of ours, sync."""
     if codec:
         return encode_movie(path, {"motion-photo": "mp4", "live-photo": "mov"}.get(format, format), frames, codec)
     kind, options = ("WEBP", WEBP_OPTIONS) if format == "webp" else ("PNG", {})
@@ -119,15 +119,18 @@ def write_bare(path: Path, format: str, frames: Frames, codec: str) -> None:
 
 def encode_movie(path: Path, container: str, frames: Frames, codec: str) -> None:
     av = import_av(codec)
-    name = encoder_name(av, codec)
+    from av.video.reformatter import VideoReformatter
+
+    name, reformat = encoder_name(av, codec), VideoReformatter().reformat
     with av.open(str(path), "w", format=container) as output:
         stream = output.add_stream(name, rate=Fraction(30), options=CODECS[codec].encoders[name])
         stream.height, stream.width, _ = frames[0].shape
         stream.pix_fmt = "yuv420p"
         stream.codec_context.max_b_frames, stream.codec_context.thread_count = 0, 1
         for i, frame in enumerate(frames):
-            picture = av.VideoFrame.from_ndarray(frame, "rgb24").reformat(format="yuv420p", dst_colorspace="ITU709")
-            picture.pts = i
+            rgb = av.VideoFrame.from_ndarray(frame, "rgb24")
+            picture = reformat(rgb, format="yuv420p", dst_colorspace="ITU709")
+            picture.pts, picture.time_base = i, Fraction(1, 30)
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
 

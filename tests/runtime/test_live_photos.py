@@ -1,13 +1,18 @@
 """Motion photos and Live Photos, read back by hand and by exiftool and ffprobe where they are installed."""
 
 import re
+import runpy
 import shutil
 import subprocess
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from stillwave.runtime import animator
 from stillwave.runtime.errors import EncodeError
 from stillwave.runtime.formats import output_format
 from stillwave.runtime.live_movie import make_live
@@ -135,6 +140,15 @@ def test_an_exception_leaves_nothing(tmp_path, name):
     with pytest.raises(EncodeError, match="want a uint8 frame"), VideoWriter(tmp_path / name, (64, 48), 30) as writer:
         writer.write(np.zeros((48, 64), np.uint8))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_example_writes_both(tmp_path, monkeypatch):
+    scene = SimpleNamespace(size=(64, 48), frames=lambda **_: [np.zeros((48, 64, 3), np.uint8)] * 3)
+    fake = SimpleNamespace(analyze=lambda photo: nullcontext(scene))
+    monkeypatch.setattr(animator, "Animator", lambda: nullcontext(fake))
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(Path(__file__).parents[2] / "examples" / "phone.py")["main"]("folder/photo.heic")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.livephoto", "photoMP.jpg"]
 
 
 # --- every movie, by other hands ---
