@@ -2,7 +2,8 @@
 
 Our writer (thread, buffers, container, sync, rename) and the bare encoder of PyAV or Pillow, with the
 same options, take turns at the same frames: the photo, panned to and fro. Processor time of all
-threads, medians over the turns; the overhead is that of the medians.
+threads, medians over the turns; the overhead is that of the medians. GIF is left out: what we give to
+Pillow, dithered and indexed, is most of its work.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from stillwave.runtime import VideoWriter, read_photo
 from stillwave.runtime.animated_image import WEBP_OPTIONS
 from stillwave.runtime.cli import size as size_from_text
 from stillwave.runtime.formats import codec_of
+from stillwave.runtime.motion_photo import JPEG_QUALITY
 from stillwave.runtime.movie import CODECS, encoder_name, import_av
 from stillwave.runtime.photo import fit
 
@@ -108,6 +110,9 @@ def write(path: Path, frames: Frames, codec: str) -> None:
 
 def write_bare(path: Path, format: str, frames: Frames, codec: str) -> None:
     """The same pictures with the same options and nothing else: no thread, buffers, container of ours, sync."""
+    if "photo" in format:
+        Image.fromarray(frames[0]).save(path, "JPEG", quality=JPEG_QUALITY)
+        path = path.with_suffix(".movie")
     if codec:
         return encode_movie(path, {"motion-photo": "mp4", "live-photo": "mov"}.get(format, format), frames, codec)
     kind, options = ("WEBP", WEBP_OPTIONS) if format == "webp" else ("PNG", {})
