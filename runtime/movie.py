@@ -30,7 +30,7 @@ class Codec:
 
 # No encoder looks far ahead, so that memory is a few frames. One thread, so the same bytes on every machine.
 # x264: a lookahead of 5 frames rather than 10 moves along the same curve of rate and distortion.
-# SVT-AV1: its default, random access, takes four times the memory of low delay (pred-struct=1).
+# SVT-AV1: its default, random access, takes three times the memory of low delay (pred-struct=1).
 CODECS = {
     "h264": Codec(
         {"libx264": {"preset": "veryfast", "crf": "18", "x264-params": "rc-lookahead=5"}},
