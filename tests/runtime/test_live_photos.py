@@ -32,7 +32,7 @@ def write(path, num_frames=30, size=(64, 48)):
 
 def output_of(tool, *arguments):
     if shutil.which(tool) is None:
-        pytest.skip(f"no {tool} on this machine; apt install {'ffmpeg' if tool == 'ffprobe' else 'exiftool'}")
+        pytest.skip(f"no {tool} on this machine; apt install {'ffmpeg' if tool == 'ffprobe' else 'libimage-exiftool-perl'}")
     return subprocess.run([tool, *map(str, arguments)], check=True, capture_output=True).stdout
 
 
