@@ -19,6 +19,7 @@ from stillwave.runtime.live_movie import make_live
 from stillwave.runtime.video import VideoWriter
 
 av = pytest.importorskip("av")
+PACKAGES = {"exiftool": "libimage-exiftool-perl", "ffprobe": "ffmpeg"}
 ENOUGH = "exiftool 13 or later is wanted; npm install exiftool-vendored.pl, its bin on PATH"
 
 
@@ -32,7 +33,7 @@ def write(path, num_frames=30, size=(64, 48)):
 
 def output_of(tool, *arguments):
     if shutil.which(tool) is None:
-        pytest.skip(f"no {tool} on this machine; apt install {'ffmpeg' if tool == 'ffprobe' else 'libimage-exiftool-perl'}")
+        pytest.skip(f"no {tool} on this machine; apt install {PACKAGES[tool]}")
     return subprocess.run([tool, *map(str, arguments)], check=True, capture_output=True).stdout
 
 
