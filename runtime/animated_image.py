@@ -77,8 +77,8 @@ class ApngEncoder(_AnimatedFile):
         self._file.write(_png_chunk(b"acTL", bytes(8)))
 
     def write(self, frame: Pixels) -> None:
-        delay = self._fps.denominator, self._fps.numerator
-        control = struct.pack(">IIIIHHBB", *self._size, 0, 0, *delay, 0, 0)
+        delay = (1 / self._fps).limit_denominator(0xFFFF)  # two fields of 16 bits
+        control = struct.pack(">IIIIHHBB", *self._size, 0, 0, *delay.as_integer_ratio(), 0, 0)
         self._file.write(_png_chunk(b"fcTL", self._next_sequence() + control))
         still = _encoded(Image.fromarray(frame), "PNG")
         for kind, body in _png_chunks(still):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from .bundle import Manifest
 from .errors import BudgetError
+from .formats import encoder_bytes
 from .memory import format_bytes
 from .photo import MIN_SIDE, Size
 from .renderer import Layout
@@ -18,7 +19,6 @@ DECODER_BATCH = 3  # slices decoded at a time: as fast as all 15 at once, in a f
 PROCESS = 36 * 2**20  # once: ONNX Runtime, 19 MiB when imported and 11 with its first session; Pillow
 ENGINE_BASE = 2 * 2**20  # what an engine takes at any size
 PIXEL = 6  # bytes of a pixel of the photo and of the frame, one each
-VIDEO, VIDEO_PIXEL = 7 * 2**20, 58  # libx264 and the frames on their way to it
 
 Parts = dict[str, int]  # bytes of everything that lives at a stage's peak, by name
 
@@ -74,7 +74,7 @@ def scene_parts(manifest: Manifest, layout: Layout) -> dict[str, Parts]:
         "render": {
             **held,
             "synthesis": engine_bytes(manifest, "synthesis", cells),
-            "video": VIDEO + VIDEO_PIXEL * pixels,
+            "video": encoder_bytes("mp4", None, (layout.width, layout.height)),
         },
     }
 

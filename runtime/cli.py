@@ -134,9 +134,15 @@ def _clip_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument(
         "-o", "--output", required=True, metavar="OUT.mp4",
-        help="its suffix chooses: .mp4 .webp .gif .apng, none for a folder of PNGs",
+        help="its name chooses: .mp4 .webm .webp .avif .gif .apng, none for a folder of PNGs,"
+        " ...MP.jpg for a motion photo (Android), .livephoto for a Live Photo (Apple)",
     )
     add = options.add_argument
+    add(
+        "--format",
+        help="where the name does not say: mp4, webm, webp, avif, gif, apng, png, motion-photo, live-photo",
+    )
+    add("--codec", help="mp4: h264 or av1; webm: vp9 or av1 (default: the first)")
     add("--seconds", type=number(0.01, 3600), default=5.0, help="length (default: %(default)s)")
     add("--fps", type=number(0.1, 240), default=30.0, help="frames a second (default: %(default)s)")
     add(

@@ -1,6 +1,6 @@
 """Loops of any length: the rhythm of a clip whose last frame leads back to its first.
 
-The motion itself repeats after T frames only; docs/decisions/0010 compares the ways and says why.
+The motion itself repeats after T frames only; docs/decisions/0014 compares the ways and says why.
 """
 
 import numpy as np

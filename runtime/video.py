@@ -1,59 +1,23 @@
 """Stage 7: frames become a video file."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
-from typing import Protocol
 
 import numpy as np
 
-from .animated_image import ApngEncoder, GifEncoder, PngFolder, WebpEncoder
 from .errors import EncodeError, StillwaveError
-from .mp4 import Mp4Encoder, import_av
-from .output import atomic_output, check_output
+from .formats import ENCODERS, FOLDERS, codec_of, output_format
+from .output import atomic_output
 from .photo import Pixels, Size
 
 FRAMES_IN_FLIGHT = 2
 MIN_FPS, MAX_FPS = 0.1, 240
-
-
-class FrameEncoder(Protocol):
-    """Frames become one container: `finish` completes it, `close` lets go of it either way."""
-
-    def write(self, frame: Pixels) -> None: ...
-    def finish(self) -> None: ...
-    def close(self) -> None: ...
-
-
-ENCODERS: dict[str, Callable[[Path, Size, Fraction], FrameEncoder]] = {
-    "mp4": Mp4Encoder,
-    "webp": WebpEncoder,
-    "gif": GifEncoder,
-    "apng": ApngEncoder,
-    "png": PngFolder,
-}
-
-
-def output_format(path: str | os.PathLike[str], format: str | None = None) -> str:
-    """The format of an output, by default that of its suffix; none is a folder of PNGs.
-
-    Refuses, before any frame is made, what could not be written in the end.
-    """
-    suffix = Path(path).suffix.lower().removeprefix(".")
-    if format is None and suffix == "png":
-        raise EncodeError(f"{path}: name it .apng, or without a suffix for a folder of PNGs")
-    format = format or suffix or "png"
-    if format not in ENCODERS:
-        raise EncodeError(f"{path}: cannot write {format!r}; choose one of {', '.join(ENCODERS)}")
-    if format == "mp4":
-        import_av()
-    check_output(path, is_folder=format == "png")
-    return format
 
 
 class VideoWriter:
@@ -70,10 +34,12 @@ class VideoWriter:
         size: Size,
         fps: float | Fraction,
         format: str | None = None,
+        codec: str | None = None,
     ) -> None:
         if not MIN_FPS <= fps <= MAX_FPS:
             raise EncodeError(f"want {MIN_FPS} to {MAX_FPS} frames a second, got {fps}")
-        self.format = output_format(path, format)
+        self.format = output_format(path, format, codec)
+        self.codec = codec_of(self.format, codec)
         self.path, self.size = Path(path), size
         self.fps = Fraction(fps).limit_denominator(1001)
         self.num_frames = 0
@@ -87,9 +53,10 @@ class VideoWriter:
         for buffer in np.empty((FRAMES_IN_FLIGHT, height, width, 3), np.uint8):
             self._free.put(buffer)
         with ExitStack() as stack:
-            temporary = stack.enter_context(atomic_output(self.path, self.format == "png"))
+            temporary = stack.enter_context(atomic_output(self.path, self.format in FOLDERS))
+            options = {"codec": self.codec} if self.codec else {}
             with self._encode_errors():
-                self._encoder = ENCODERS[self.format](temporary, self.size, self.fps)
+                self._encoder = ENCODERS[self.format](temporary, self.size, self.fps, **options)
             stack.push(self._end)
             self._thread = Thread(target=self._encode, name="stillwave-encode", daemon=True)
             self._thread.start()

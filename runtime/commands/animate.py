@@ -4,17 +4,17 @@ import argparse
 from time import perf_counter
 
 from ..animator import Animator
-from ..video import output_format
-from .clip import write_clip
+from ..formats import output_format
+from .clip import budget_beside, write_clip
 from .editing import edit_from
 from .outcome import Outcome
 
 
 def run(args: argparse.Namespace) -> Outcome:
     started = perf_counter()
-    output_format(args.output)  # refused now rather than after the prediction
+    output_format(args.output, args.format, args.codec)  # refused now rather than after the prediction
     with (
-        Animator(args.bundle, args.backend, args.memory_budget, args.threads) as animator,
+        Animator(args.bundle, args.backend, budget_beside(args), args.threads) as animator,
         animator.analyze(args.photo, args.seed, args.steps, args.size, edit_from(args)) as scene,
     ):
         return write_clip(scene, args, started)

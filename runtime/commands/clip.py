@@ -7,9 +7,32 @@ from time import perf_counter
 import numpy as np
 from tqdm import tqdm
 
+from ..errors import BudgetError
+from ..formats import encoder_bytes, output_format
+from ..memory import format_bytes, parse_bytes
+from ..photo import LONGEST_SIDE
 from ..scene import Scene, frame_count
 from ..video import VideoWriter
 from .outcome import Outcome
+
+
+def budget_beside(args: argparse.Namespace) -> str | int:
+    """What the budget leaves for everything else, where the encoder takes more than H.264 does.
+
+    Without --size the photo may be as large as a square of the longest side.
+    """
+    size = args.size or (LONGEST_SIDE, LONGEST_SIDE)
+    format = output_format(args.output, args.format, args.codec)
+    extra = encoder_bytes(format, args.codec, size) - encoder_bytes("mp4", None, size)
+    if extra <= 0:
+        return str(args.memory_budget)
+    left = parse_bytes(args.memory_budget) - extra
+    if left <= 0:
+        raise BudgetError(
+            f"encoding {size[0]} x {size[1]} takes {format_bytes(extra)} more than H.264,"
+            f" the budget is {args.memory_budget}; raise --memory-budget, or write .mp4"
+        )
+    return left
 
 
 def write_clip(scene: Scene, args: argparse.Namespace, started: float) -> Outcome:
@@ -19,7 +42,7 @@ def write_clip(scene: Scene, args: argparse.Namespace, started: float) -> Outcom
     frame = np.empty((height, width, 3), np.uint8)
     first_frame_s = 0.0
     with (
-        VideoWriter(args.output, scene.size, args.fps) as writer,
+        VideoWriter(args.output, scene.size, args.fps, args.format, args.codec) as writer,
         tqdm(total=total, unit="frame", disable=not sys.stderr.isatty()) as progress,
     ):
         for _ in scene.frames(args.seconds, args.fps, args.magnify, args.speed, frame, args.loop):

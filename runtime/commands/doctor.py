@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 
 import numpy as np
@@ -13,7 +14,10 @@ import numpy as np
 from ..bundle import Bundle
 from ..engine import BACKENDS, engine_for, shape_at
 from ..errors import BackendError, BundleError
+from ..formats import CODECS_OF
 from ..memory import format_bytes
+from ..movie import CODECS, encoder_name, import_av
+from .licences import LICENCES, bundled_licences, ffmpeg_licence
 from .outcome import Outcome
 
 MARKS = {"ok": "ok ", "missing": "-- ", "warning": "!  ", "broken": "XX "}
@@ -128,17 +132,21 @@ def _runtime_clash() -> Iterator[Check]:
 
 
 def _codecs() -> Iterator[Check]:
-    """Licences matter to those who ship: PyAV's wheels hold GPL encoders beside LGPL libraries."""
-    try:
-        from ..mp4 import import_av
-
-        av = import_av()
-    except BackendError as error:
-        yield Check("mp4", "missing", str(error))
-        return
-    libraries = av._core.library_meta["libavcodec"]
-    licence = f"libavcodec {'.'.join(map(str, libraries['version']))}: {libraries['license']}"
-    yield Check("mp4", "ok", f"{licence}; its libx264 encoder: GPL version 2 or later")
+    """What each codec is encoded by, and under which licence."""
+    for codec in CODECS:
+        try:
+            av = import_av(codec)
+        except BackendError as error:
+            yield Check(f"codec {codec}", "missing", str(error))
+            continue
+        name = encoder_name(av, codec)
+        formats = ", ".join(format for format, codecs in CODECS_OF.items() if codec in codecs)
+        yield Check(f"codec {codec}", "ok", f"{name}: {LICENCES[name]}; for {formats}")
+    if _version("av"):
+        av = import_module("av")
+        yield Check("ffmpeg in PyAV", "ok", ffmpeg_licence(av))
+        for library, licence in bundled_licences(av).items():
+            yield Check(f"with {library}", "ok", licence)
 
 
 def _version(package: str) -> str | None:

@@ -143,6 +143,24 @@ def test_editing_is_handed_on(folder):
     assert FakeAnimator.last.calls[1][-1] == edit
 
 
+def test_format_and_codec_are_handed_on(folder, capsys):
+    pytest.importorskip("av")
+    command = ["animate", "photo.png", "-o", "loop.bin", "--seconds", ".2", "--format", "mp4", "--codec", "av1"]
+    code, result = json_of(capsys, *command)
+    assert (code, result["format"]) == (0, "mp4")
+    assert b"av01" in (folder / "loop.bin").read_bytes()
+
+
+def test_budget_is_what_the_encoder_leaves(folder, capsys):
+    """VP9 takes 11 MiB and 42 bytes a pixel more than H.264, which the budget already counts in."""
+    pytest.importorskip("av")
+    command = ["animate", "photo.png", "-o", "a.webm", "--seconds", ".2", "--size", "64x48"]
+    assert run([*command, "--memory-budget", "128MiB"]) == 0
+    assert FakeAnimator.last.calls[0][2] == (128 - 11) * 2**20 - 42 * 64 * 48
+    assert run([*command, "--memory-budget", "8MiB"]) == 5
+    assert "raise --memory-budget, or write .mp4" in capsys.readouterr().err
+
+
 def test_defaults_are_those_of_the_api():
     args = parser().parse_args(["animate", "photo.png", "-o", "a.mp4"])
     for method in (Animator.__init__, Animator.analyze, Scene.frames):

@@ -5,7 +5,9 @@ import pytest
 
 from stillwave.runtime.cli import run
 from stillwave.runtime.commands import doctor
+from stillwave.runtime.commands.licences import LICENCES
 from stillwave.runtime.errors import BackendError, BundleError
+from stillwave.runtime.movie import CODECS
 
 
 def checks_of(capsys):
@@ -91,5 +93,26 @@ def test_broken_cpu_engine_exits_with_6(capsys, monkeypatch, error):
 
 
 def test_codec_licences_are_shown(capsys, without_engines):
-    pytest.importorskip("av")
-    assert "GPL version 3" in checks_of(capsys)[1]["mp4"]["detail"]
+    av = pytest.importorskip("av")
+    _, checks = checks_of(capsys)
+    assert checks["codec h264"]["detail"] == (
+        "libx264: GPL version 2 or later; for mp4, motion-photo, live-photo"
+    )
+    assert "libavcodec" in checks["ffmpeg in PyAV"]["detail"]
+    assert "GPL" in checks["ffmpeg in PyAV"]["detail"]
+    if "libx265" in av.codecs_available:  # never used, yet shipped
+        assert checks["with libx265"]["detail"] == "GPL version 2 or later"
+
+
+def test_licence_of_every_encoder_is_known():
+    for codec in CODECS.values():
+        assert LICENCES.keys() >= codec.encoders.keys()
+
+
+def test_missing_encoder_is_missing(capsys, without_engines, monkeypatch):
+    av = pytest.importorskip("av")
+    monkeypatch.setattr(av, "codecs_available", {"libx264"})
+    code, checks = checks_of(capsys)
+    assert code == 0
+    assert checks["codec av1"]["status"] == "missing"
+    assert "install PyPI's" in checks["codec av1"]["detail"]

@@ -6,13 +6,16 @@ from threading import Event
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
-from stillwave.runtime import video
+from stillwave.runtime import movie, video
+from stillwave.runtime.animated_image import WebpEncoder
 from stillwave.runtime.errors import BackendError, EncodeError
-from stillwave.runtime.video import FRAMES_IN_FLIGHT, VideoWriter, output_format
+from stillwave.runtime.formats import encoder_bytes, output_format
+from stillwave.runtime.video import FRAMES_IN_FLIGHT, VideoWriter
 
-FILES = ["a.mp4", "a.webp", "a.gif", "a.apng"]
+FILES = ["a.mp4", "a.webm", "a.webp", "a.avif", "a.gif", "a.apng"]
+MOVIES = ["a.mp4", "a.webm"]
 KILL_ME = """
 import sys
 import numpy as np
@@ -73,7 +76,7 @@ def write(path, frames, fps=30, **options):
 
 
 def decoded(path):
-    if path.suffix == ".mp4":
+    if path.name in MOVIES:
         av = pytest.importorskip("av")
         from av.video.reformatter import ColorRange, Colorspace
 
@@ -105,13 +108,20 @@ def names(folder):
 
 
 @pytest.fixture(autouse=True)
-def _needs_av(request):
-    if "mp4" in str(getattr(request.node, "callspec", "")):
-        pytest.importorskip("av")
+def _needs_encoder(request):
+    """The encoder of what a parameter names; Pillow may come without an AVIF decoder, too."""
+    named = getattr(request.node, "callspec", None)
+    needs_av1 = "avif" in str(named) or "av1" in str(named)
+    if needs_av1 or any(name in str(named) for name in MOVIES):
+        av = pytest.importorskip("av")
+        if needs_av1 and not set(movie.CODECS["av1"].encoders) & av.codecs_available:
+            pytest.skip("this PyAV has no AV1 encoder")
+    if "avif" in str(named) and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
 
 
 @pytest.mark.parametrize(("name", "floor_db"), [
-    ("a.mp4", 34), ("a.webp", 36), ("a.gif", 27), ("a.apng", np.inf),
+    ("a.mp4", 34), ("a.webm", 34), ("a.webp", 36), ("a.avif", 32), ("a.gif", 27), ("a.apng", np.inf),
 ])
 def test_frames_come_back_in_number_and_likeness(tmp_path, name, floor_db):
     frames = write(tmp_path / name, wave())
@@ -142,6 +152,39 @@ def test_animation_loops_and_lasts_exactly(tmp_path, name, fps):
             image.load()
             total_ms += image.info["duration"]
     assert total_ms == pytest.approx(31_000 / fps, abs=5 if name == "a.gif" else 0.5)
+
+
+@pytest.mark.parametrize(("name", "codec", "inside"), [
+    ("a.mp4", "h264", "h264"), ("a.mp4", "av1", "av1"), ("a.webm", "vp9", "vp9"), ("a.webm", "av1", "av1"),
+    ("a.mp4", None, "h264"), ("a.webm", None, "vp9"), ("a.avif", None, "av1"),
+])  # fmt: skip
+def test_codec_of_a_movie(tmp_path, name, codec, inside, capfd):
+    av = pytest.importorskip("av")
+    write(tmp_path / name, wave(45), codec=codec)
+    with av.open(tmp_path / name) as container:
+        stream = container.streams.video[-1]
+        assert stream.codec_context.codec.canonical_name == inside
+        assert len([p for p in container.demux(stream) if p.size]) == 45
+        assert container.duration == 1_500_000
+    assert capfd.readouterr().err == ""
+
+
+def test_avif_loops_for_ever(tmp_path):
+    """Its edit list repeats (flag 1) within a movie without end: what AVIF has for a loop."""
+    pytest.importorskip("av")
+    write(tmp_path / "a.avif", wave(3))
+    content = (tmp_path / "a.avif").read_bytes()
+    at = content.index(b"elst")
+    assert content[at + 4 : at + 8] == b"\0\0\0\1"
+    tkhd = content.index(b"tkhd")
+    assert content[tkhd + 32 : tkhd + 40] == b"\x7f" + b"\xff" * 7
+
+
+def test_apng_shows_broadcast_rates(tmp_path):
+    """Its delay is a fraction of 16-bit numbers, which 1001/120000 is not."""
+    write(tmp_path / "a.apng", wave(4), Fraction(120000, 1001))
+    with Image.open(tmp_path / "a.apng") as image:
+        assert image.info["duration"] == pytest.approx(1001 / 120, rel=1e-4)
 
 
 def test_mp4_is_made_to_be_looped(tmp_path):
@@ -217,7 +260,7 @@ def test_links_are_followed_not_replaced(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "match"), [
-    ("a.avi", "cannot write 'avi'; choose one of mp4, webp, gif, apng, png"),
+    ("a.avi", "cannot write 'avi'; choose one of mp4, webm, webp, avif, gif, apng, png, motion-photo, live-photo"),
     ("a.png", "name it .apng, or without a suffix"),
     ("none/a.webp", "there is no folder .*none; create it first"),
     ("folder.webp", "is not a regular file; choose another name"),
@@ -232,6 +275,21 @@ def test_mp4_without_av_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(BackendError, match=r'needs PyAV; pip install "stillwave\[video\]"'):
         output_format(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize(("format", "codec", "match"), [
+    ("mp4", "vp9", "mp4 takes one of h264, av1, got 'vp9'"), ("gif", "av1", "gif takes no codec, got 'av1'"),
+])
+def test_codec_that_does_not_go_with_the_format_is_refused(tmp_path, format, codec, match):
+    with pytest.raises(EncodeError, match=match):
+        output_format(tmp_path / f"a.{format}", codec=codec)
+
+
+def test_av_without_the_encoder_says_so(tmp_path, monkeypatch):
+    av = pytest.importorskip("av")
+    monkeypatch.setattr(av, "codecs_available", {"libx264"})
+    with pytest.raises(BackendError, match="this PyAV has no libsvtav1 or libaom-av1 for av1; install PyPI's"):
+        output_format(tmp_path / "a.avif")
 
 
 @pytest.mark.parametrize("fps", [0, -1, 1e-9, 1000, float("nan")])
@@ -313,7 +371,7 @@ def test_failure_in_the_encoding_thread_is_raised(tmp_path, monkeypatch, num_fra
 def test_encoding_overlaps_with_rendering(tmp_path, monkeypatch):
     may_encode = Event()
 
-    class WaitingEncoder(video.WebpEncoder):
+    class WaitingEncoder(WebpEncoder):
         def write(self, frame):
             assert may_encode.wait(60)
             super().write(frame)
@@ -348,7 +406,7 @@ def test_sweep_spares_running_writers(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "setsid"), reason="needs POSIX resource limits")
-@pytest.mark.parametrize("name", [*FILES, "folder"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.webp", "a.apng", "folder"])
 def test_full_disk_is_a_typed_error(tmp_path, name):
     command = [sys.executable, "-c", FULL_DISK, tmp_path / name]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -362,3 +420,31 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, name):
     command = [sys.executable, "-c", STEADY_MEMORY, tmp_path / name]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(result.stdout) < 1 << 20
+
+
+PEAK = """
+import sys
+import numpy as np
+from stillwave.runtime.video import VideoWriter
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) * 1024
+import av, PIL.Image
+frames = np.random.default_rng(0).integers(0, 255, (3, 360, 640, 3), dtype=np.uint8)
+before = peak()
+with VideoWriter(sys.argv[1], (640, 360), 30, codec=sys.argv[2] or None) as writer:
+    for i in range(24):
+        writer.write(frames[i % 3])
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
+@pytest.mark.parametrize(("name", "codec"), [
+    ("a.mp4", "h264"), ("a.mp4", "av1"), ("a.webm", "vp9"), ("a.avif", "av1"), ("a.webp", ""), ("a.apng", ""),
+])  # fmt: skip
+def test_encoders_keep_to_their_share_of_the_budget(tmp_path, name, codec):
+    """On noise, which is the most they can get."""
+    pytest.importorskip("av")
+    command = [sys.executable, "-c", PEAK, tmp_path / name, codec]
+    peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert peak < encoder_bytes(name.split(".")[1], codec or None, (640, 360))
