@@ -93,6 +93,14 @@ def parser() -> argparse.ArgumentParser:
         "render", parents=[photo, clip, engine, shared], help="photo and motion file to video"
     )
     render.add_argument("--motion", required=True, metavar="MOTION.npz", help="from predict")
+    scene = commands.add_parser(
+        "scene", parents=[photo, sampling, engine, shared], help="photo to a page that can be touched"
+    )
+    scene.add_argument("-o", "--output", required=True, metavar="SCENE.html")
+    scene.add_argument(
+        "--size", type=size, metavar="WxH", help="of the photo in it (default: its own, at most 1280)"
+    )
+    scene.add_argument("--motion", metavar="MOTION.npz", help="from predict, instead of predicting it")
     plan = commands.add_parser(
         "plan", parents=[engine, shared], help="the memory that a size takes, before anything runs"
     )
