@@ -41,14 +41,24 @@ class Volume {
 
   /** Displacement [x, y] of a place under weights (modes, 2), px of the grid. */
   displacementAt(weights, x, y) {
-    const modes = this.modesAt(x, y);
-    return displacement(weights, (i) => modes[i]);
+    const modes = this.modesAt(x, y), sum = [0, 0];
+    for (let k = 0; k < this.count; k++)
+      for (const axis of [0, 1])
+        sum[axis] += weights[2 * k] * modes[4 * k + 2 * axis] - weights[2 * k + 1] * modes[4 * k + 2 * axis + 1];
+    return sum;
   }
 
   /** The largest displacement of any cell under these weights, as the larger of |x| and |y|. */
   farthest(weights) {
-    return this.largest(4, (cell) => {
-      const [x, y] = displacement(weights, (i) => this.value(cell, i));
+    const { bytes, count, scales } = this, layer = 4 * this.rows * this.columns;
+    const scaled = weights.map((weight, i) => weight * scales[i >> 1] / 127);
+    return this.largest(4, (cell) => {  // asked at every move of the pointer: plain loops over bytes
+      let x = 0, y = 0;
+      for (let k = 0, i = 4 * cell; k < count; k++, i += layer) {
+        const re = scaled[2 * k], im = scaled[2 * k + 1];
+        x += re * bytes[i] - im * bytes[i + 1];
+        y += re * bytes[i + 2] - im * bytes[i + 3];
+      }
       return Math.max(Math.abs(x), Math.abs(y));
     });
   }
@@ -83,15 +93,4 @@ class Volume {
     const mode = i >> 2;
     return this.bytes[(mode * this.rows * this.columns + cell) * 4 + (i & 3)] * this.scales[mode] / 127;
   }
-}
-
-/** The sum over modes of Re(c S), for [x, y]; `part(i)` is the i-th of (modes, 4). */
-function displacement(weights, part) {
-  let x = 0, y = 0;
-  for (let k = 0; 2 * k < weights.length; k++) {
-    const re = weights[2 * k], im = weights[2 * k + 1];
-    x += re * part(4 * k) - im * part(4 * k + 1);
-    y += re * part(4 * k + 2) - im * part(4 * k + 3);
-  }
-  return [x, y];
 }

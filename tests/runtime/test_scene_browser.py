@@ -167,6 +167,26 @@ def test_modes_swing_as_damped_oscillators_at_any_frame_rate(page, dt):
     assert positions == pytest.approx(integrated(start, seconds=1.0), abs=1e-6 * np.abs(start).max())
 
 
+def test_page_and_runtime_swing_alike(page):
+    dynamics = pytest.importorskip("stillwave.runtime.dynamics")
+    pose = np.array([0, 1 + 0.5j, -0.3j, 0.2])
+    ours = dynamics.Dynamics(4, 5.0)
+    ours.drag(pose)
+    ours.advance(0.3, 0.7)
+    ours.release()
+    ours.advance(0.05, 0.7)
+    script = """pose => {
+      const theirs = new stillwave.dynamics.constructor(3, 5);
+      theirs.drag(pose);
+      theirs.advance(0.3, 0.7);
+      theirs.release();
+      theirs.advance(0.05, 0.7);
+      return [...theirs.weights()];
+    }"""
+    theirs = page.evaluate(script, pose[1:].view(np.float64).tolist())
+    assert theirs == pytest.approx(ours.weights()[1:].view(np.float64), abs=1e-9)
+
+
 def integrated(start, seconds, count=2000):
     """q'' + (0.4 + 0.08 w^2) q' + w^2 q = 0 from `start` at rest, by the classical Runge-Kutta method."""
     w = np.repeat(2 * np.pi * np.arange(1, 4) / 5.0, 2)

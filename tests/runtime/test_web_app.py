@@ -1,10 +1,15 @@
 """The web app without a browser: what is refused, one job at a time, cancel, and no leftovers."""
 
 import io
+import os
+import re
 import runpy
+import signal
 import socket
+import subprocess
 import sys
 import threading
+import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -323,3 +328,22 @@ def test_example_is_an_app():
     example = runpy.run_path(Path(__file__).parents[2] / "examples" / "web_app.py")
     assert TestClient(example["app"], base_url=HOME).get("/").status_code == 200
     example["studio"].close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_signals_end_the_server_without_leftovers(tmp_path, number, code):
+    pytest.importorskip("uvicorn")
+    main = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores it
+    main += "from stillwave.runtime.cli import main; main()"
+    command = [sys.executable, "-c", main, "serve", "--port", "0", "--threads", "1"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as child:
+        url = re.search(r"http://127\.0\.0\.1:\d+", child.stderr.readline())[0]
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            assert answer.status == 200
+        assert len(list(tmp_path.glob("stillwave-*"))) == 1
+        child.send_signal(number)
+        assert "Traceback" not in child.stderr.read()
+    assert child.returncode == code
+    assert list(tmp_path.iterdir()) == []
