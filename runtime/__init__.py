@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .motion_file import MotionFile, read_motion, write_motion
     from .photo import read_photo
     from .scene import Scene
+    from .scene_page import html_from_motion
     from .video import VideoWriter
 
 MODULE_OF = {
@@ -34,6 +35,7 @@ MODULE_OF = {
     "MotionFile": "motion_file",
     "Scene": "scene",
     "VideoWriter": "video",
+    "html_from_motion": "scene_page",
     "read_motion": "motion_file",
     "read_photo": "photo",
     "write_motion": "motion_file",
@@ -55,6 +57,7 @@ __all__ = [
     "Scene",
     "StillwaveError",
     "VideoWriter",
+    "html_from_motion",
     "read_motion",
     "read_photo",
     "write_motion",

@@ -107,6 +107,17 @@ def parser() -> argparse.ArgumentParser:
         help="how a photo moves, as one picture",
     )  # fmt: skip
     look.add_argument("-o", "--output", required=True, metavar="LOOK.png")
+    scene = commands.add_parser(
+        "scene", parents=[photo, sampling, engine, shared], help="photo to a page that can be touched"
+    )
+    scene.add_argument("-o", "--output", required=True, metavar="SCENE.html")
+    scene.add_argument(
+        "--size", type=size, metavar="WxH", help="of the photo in it (default: its own, at most 1280)"
+    )
+    scene.add_argument("--motion", metavar="MOTION.npz", help="from predict, instead of predicting it")
+    serve = commands.add_parser("serve", parents=[engine, shared], help="all of it in a browser, on this machine")
+    serve.add_argument("--host", default="127.0.0.1", help="who can reach it (default: %(default)s, this machine)")
+    serve.add_argument("--port", type=whole(0, 65535), default=8700, help="0: any (default: %(default)s)")
     plan = commands.add_parser(
         "plan", parents=[engine, shared], help="the memory that a size takes, before anything runs"
     )

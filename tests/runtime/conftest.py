@@ -1,5 +1,6 @@
 """Fixtures of the runtime's tests: a photo with something to move, and the embedded bundle's animator."""
 
+import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,3 +32,18 @@ def animator() -> Iterator:
 
     with Animator(backend="cpu") as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Headless Chromium, drawing without a GPU; tests that ask for it are skipped where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright; pip install playwright")
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    arguments = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with sync_api.sync_playwright() as playwright:
+        try:
+            opened = playwright.chromium.launch(executable_path=next(filter(None, found), None), args=arguments)
+        except sync_api.Error as error:
+            pytest.skip(f"needs Chromium; apt install chromium ({error.message.splitlines()[0]})")
+        yield opened
+        opened.close()

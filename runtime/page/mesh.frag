@@ -1,0 +1,10 @@
+#version 300 es
+precision highp float;
+
+uniform sampler2D photo;
+in vec2 place;
+out vec4 colour;
+
+void main() {
+  colour = vec4(texture(photo, place).rgb, 1.0);
+}
