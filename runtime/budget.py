@@ -16,7 +16,8 @@ from .renderer import Layout
 from .spectrum import network_grid
 
 DECODER_BATCH = 3  # slices decoded at a time: as fast as all 15 at once, in a fifth of the memory
-PROCESS = 36 * 2**20  # once: ONNX Runtime, 19 MiB when imported and 11 with its first session; Pillow
+PROCESS = 38 * 2**20  # once: ONNX Runtime, 19 MiB when imported and 11 with its first session; Pillow
+PYAV = 16 * 2**20  # once, when it is imported
 ENGINE_BASE = 2 * 2**20  # what an engine takes at any size
 PIXEL = 6  # bytes of a pixel of the photo and of the frame, one each
 
@@ -74,7 +75,7 @@ def scene_parts(manifest: Manifest, layout: Layout) -> dict[str, Parts]:
         "render": {
             **held,
             "synthesis": engine_bytes(manifest, "synthesis", cells),
-            "video": encoder_bytes("mp4", None, (layout.width, layout.height)),
+            "video": PYAV + encoder_bytes("mp4", None, (layout.width, layout.height)),
         },
     }
 
