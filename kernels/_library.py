@@ -47,7 +47,7 @@ class Kernels:
 
 
 @functools.lru_cache(maxsize=1)
-def library() -> ctypes.CDLL | None:
+def load() -> ctypes.CDLL | None:
     """The shared library, or None where the package was built without a compiler."""
     # An editable install keeps the library apart from the sources: the package has two folders.
     for folder in sys.modules[__package__].__path__:
@@ -72,7 +72,7 @@ def kernels(isa: str | None = None) -> Kernels | None:
 
     The choice is made once. Tests and benchmarks name another by `isa`.
     """
-    loaded = library()
+    loaded = load()
     if loaded is None or isa == "reference":
         if isa is None:
             warnings.warn(
@@ -95,7 +95,7 @@ def kernels(isa: str | None = None) -> Kernels | None:
 
 def available() -> list[str]:
     """Instruction sets that were compiled in and that this processor runs, best first."""
-    loaded = library()
+    loaded = load()
     if loaded is None:
         return []
     loaded.stillwave_supports.argtypes = [ctypes.c_char_p]
@@ -125,7 +125,7 @@ def check(status: int) -> None:
 
 def build_info() -> dict[str, Any]:
     """What was built and what runs: extension, isa, compiler, threads_default."""
-    loaded = library()
+    loaded = load()
     if loaded is None:
         compiler, isa = "none", "reference"
     else:

@@ -2,6 +2,7 @@
 
 import re
 from types import ModuleType
+from typing import Any
 
 LICENCES = {
     "libx264": "GPL version 2 or later",
@@ -23,11 +24,16 @@ LICENCES = {
 
 def ffmpeg_licence(av: ModuleType) -> str:
     """What the FFmpeg libraries inside PyAV say of themselves."""
-    codecs = av._core.library_meta["libavcodec"]
+    codecs = _libavcodec(av)
     return f"libavcodec {'.'.join(map(str, codecs['version']))}, {codecs['license']}"
 
 
 def bundled_licences(av: ModuleType) -> dict[str, str]:
     """Library -> licence, of those that this FFmpeg was built with and that bring a licence of their own."""
-    built_with = re.findall(r"--enable-([\w-]+)", av._core.library_meta["libavcodec"]["configuration"])
+    built_with = re.findall(r"--enable-([\w-]+)", _libavcodec(av)["configuration"])
     return {name: LICENCES[name] for name in built_with if name in LICENCES}
+
+
+def _libavcodec(av: ModuleType) -> dict[str, Any]:
+    libraries: dict[str, dict[str, Any]] = vars(av._core)["library_meta"]
+    return libraries["libavcodec"]

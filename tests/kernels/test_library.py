@@ -58,7 +58,7 @@ def test_without_a_library_the_reference_answers_and_says_so_once(tmp_path):
     code = """
 import warnings, numpy as np
 from stillwave.kernels import _library, build_info, splat
-_library.library = lambda: None
+_library.load = lambda: None
 assert build_info()["isa"] == "reference"
 arguments = np.ones((4, 5, 3), np.float32), np.zeros((4, 5, 2), np.float32), np.zeros((4, 5), np.float32)
 with warnings.catch_warnings(record=True) as caught:
