@@ -4,6 +4,7 @@ Measured choices (flow method, gate) are in docs/training.md.
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ GATE_RANGE = (0.8, 2.0)  # grey levels of local temporal deviation: below, codec
 
 @dataclass(frozen=True)
 class Clip:
-    """A static-camera loop and its motion from frame 0.
+    """A static-camera clip of some five seconds and its motion from frame 0.
 
     frames  uint8   (T, H, W, 3)      512 x 288
     volume  float32 (K, 4, H/2, W/2)  px of that grid
@@ -27,15 +28,24 @@ class Clip:
     name: str
     frames: np.ndarray
     volume: np.ndarray
+    is_loop: bool = True
+    video: str = ""  # what it was cut from, where that gave several
+
+    @property
+    def starts(self) -> int:
+        """How many of its frames a sample can begin with: all of a loop's, else only the first."""
+        return len(self.frames) if self.is_loop else 1
 
     def start(self, s: int) -> tuple[np.ndarray, np.ndarray]:
-        """Photo and anchored volume as if frame `s` were the first: every frame is a start frame.
+        """Photo and anchored volume as if frame `s` were the first: every frame of a loop is a start frame.
 
         The volume of frame 0, its phase advanced by s frames, is pulled to where its pixels are at s.
         """
         T, (K, _, h, w) = len(self.frames), self.volume.shape
         if s == 0:
-            return self.frames[0], spectrum.anchor(self.volume.copy())
+            return self.frames[0], spectrum.anchor(np.array(self.volume))
+        if not self.is_loop:
+            raise ValueError(f"{self.name} is no loop: it starts at frame 0, got {s}")
         turn = np.exp(2j * np.pi * np.arange(K) * s / T)[:, None, None, None]
         complex_xy = ((self.volume[:, 0::2] + 1j * self.volume[:, 1::2]) * turn).astype(np.complex64)
         # F_0 = 0 (anchored), so the displacement from frame 0 to s is the turned volume's value at t = 0
@@ -57,21 +67,36 @@ def inverse_positions(moved: np.ndarray, iterations: int = 3) -> tuple[np.ndarra
     return qx, qy
 
 
-def read_frames(path: Path, limit: int = 150) -> np.ndarray:
-    """First frames of a video, resized to the flow's size: uint8 (T, 288, 512, 3)."""
+def read_frames(path: Path, limit: int = 150, first: int = 0, every: int = 1) -> np.ndarray:
+    """Frames of a video, from `first` on, as the flow wants them: uint8 (T, 288, 512, 3).
+
+    every  one of so many of the file's frames counts
+    """
     import av
 
     with av.open(str(path)) as container:
-        frames = [
-            frame.to_ndarray(format="rgb24") for _, frame in zip(range(limit), container.decode(video=0), strict=False)
-        ]
-    return np.stack(
-        [cv2.resize(f, FLOW_SIZE, interpolation=cv2.INTER_AREA) if f.shape[1::-1] != FLOW_SIZE else f for f in frames]
-    )
+        chosen = islice(container.decode(video=0), first * every, (first + limit) * every, every)
+        return np.stack([fitted(frame) for frame in chosen])
+
+
+def fitted(frame) -> np.ndarray:
+    """A decoded frame (av.VideoFrame), upright, its middle cut to 16:9 and resized: uint8 (288, 512, 3)."""
+    pixels = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+    height, width = pixels.shape[:2]
+    aspect = FLOW_SIZE[0] / FLOW_SIZE[1]
+    w, h = min(width, round(height * aspect)), min(height, round(width / aspect))
+    x, y = (width - w) // 2, (height - h) // 2
+    cut = np.ascontiguousarray(pixels[y : y + h, x : x + w])
+    return cut if (w, h) == FLOW_SIZE else cv2.resize(cut, FLOW_SIZE, interpolation=cv2.INTER_AREA)
 
 
 def measure_motion(frames: np.ndarray) -> np.ndarray:
     """Gated optical flow from frame 0: uint8 (T, H, W, 3) -> float32 (T, 2, H/2, W/2), px of that grid."""
+    return measure_flow(frames) * motion_gate(frames, (frames.shape[2] // 2, frames.shape[1] // 2))
+
+
+def measure_flow(frames: np.ndarray) -> np.ndarray:
+    """The same, not gated: also where nothing can be seen to move."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0)
     flow.setVariationalRefinementIterations(10)
@@ -81,7 +106,7 @@ def measure_motion(frames: np.ndarray) -> np.ndarray:
     for t in range(1, len(frames)):
         full = flow.calc(grey[0], grey[t], None)
         F[t] = cv2.resize(full, size, interpolation=cv2.INTER_AREA).transpose(2, 0, 1) / 2
-    return F * motion_gate(frames, size)
+    return F
 
 
 def motion_gate(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:

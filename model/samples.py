@@ -15,6 +15,8 @@ from tqdm import tqdm
 from stillwave.runtime import spectrum
 
 from .clips import Clip, load_clip
+from .prepare.footage import VideoError
+from .prepare.prepared import is_prepared, load_prepared
 
 PHOTO_SIZE = (512, 320)
 GRID = (256, 160)
@@ -22,6 +24,7 @@ CLIP_SHARE = 0.6
 MIN_CROP = 0.45
 MAX_ROTATION_DEG = 5.0
 MAX_STRETCH = 0.12
+MOST_PIXELS = 4_000_000  # of all clips, for a percentile
 
 
 def sample_from_clip(clip: Clip, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -29,7 +32,7 @@ def sample_from_clip(clip: Clip, rng: np.random.Generator) -> tuple[np.ndarray, 
 
     returns photo uint8 (320, 512, 3), volume float32 (K, 4, 160, 256)
     """
-    photo, volume = clip.start(int(rng.integers(len(clip.frames))))
+    photo, volume = clip.start(int(rng.integers(clip.starts)))
     to_source = random_affine(rng, volume.shape[3], volume.shape[2])
     # a grid cell's centre (i + 0.5) is twice as far along in the photo
     photo = cv2.warpAffine(
@@ -98,21 +101,38 @@ def samples(
     clips: list[Clip], start: int, count: int, clip_share: float = CLIP_SHARE
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Samples number start to start + count: the number is the seed."""
+    videos: dict[str, list[Clip]] = {}
+    for clip in clips:
+        videos.setdefault(clip.video or clip.name, []).append(clip)
+    names = list(videos)
     for index in range(start, start + count):
         rng = np.random.default_rng((index, 1))
         if rng.random() < clip_share:
-            yield sample_from_clip(clips[int(rng.integers(len(clips)))], rng)
+            cuts = videos[names[int(rng.integers(len(names)))]]  # a long video counts as much as a short one
+            yield sample_from_clip(cuts[int(rng.integers(len(cuts))) if len(cuts) > 1 else 0], rng)
         else:
             yield sample_from_scene(index)
 
 
 def load_clips(folder: Path, cache: Path, without: tuple[str, ...] = ()) -> list[Clip]:
-    return [load_clip(path, cache) for path in sorted(folder.glob("*.mp4")) if path.stem not in without]
+    """The loops of a folder, or what `stillwave train prepare` kept of a folder of videos."""
+    if is_prepared(folder):
+        clips = load_prepared(folder, without)
+    else:
+        clips = [load_clip(path, cache) for path in sorted(folder.glob("*.mp4")) if path.stem not in without]
+    if not clips:
+        raise VideoError(f"{folder}: no clips in it; name a folder of .mp4 loops, or of `stillwave train prepare`")
+    return clips
 
 
 def frequency_scales(clips: list[Clip]) -> np.ndarray:
     """s_k (paper eq. 4): 95th percentile over pixels and clips of |S_k|, px at 256 wide; (K,)."""
-    magnitudes = [np.hypot(c.volume[:, 0::2], c.volume[:, 1::2]).max(1).reshape(len(c.volume), -1) for c in clips]
+    pixels = sum(clip.volume[0, 0].size for clip in clips)
+    step = 1 + pixels // MOST_PIXELS
+    magnitudes = []
+    for clip in clips:
+        S = clip.volume.reshape(len(clip.volume), 4, -1)[..., ::step]
+        magnitudes.append(np.hypot(S[:, 0::2], S[:, 1::2]).max(1))
     return np.percentile(np.concatenate(magnitudes, 1), 95, axis=1).astype(np.float32)
 
 
@@ -126,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     clips = load_clips(args.clips, args.pool / "flow", tuple(args.without))
+    args.pool.mkdir(parents=True, exist_ok=True)
     np.save(args.pool / "scales.npy", frequency_scales(clips))
     for index in tqdm(range(args.start, args.start + args.count)):
         path = args.pool / f"{index:06d}.npz"

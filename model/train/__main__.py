@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 # stage -> module whose main() runs it, in the order of `all`
 STAGES = {
+    "prepare": "stillwave.model.prepare.command",
     "samples": "stillwave.model.samples",
     "encoder": "stillwave.model.train.encoder",
     "autoencoder": "stillwave.model.train.autoencoder",
