@@ -6,6 +6,7 @@ MOVING_PX = 0.5  # amplitude from which a pixel moves, on a grid 256 wide
 NEIGHBOUR = 4  # px between the pixels whose phases are compared
 TEXTURED = 3.0  # grey levels per pixel: flow can be measured from there
 FLOOR_POWER = 1e-6
+STILL_PX = 0.25  # what is below stands still to the eye
 
 
 def motion_map(volume: np.ndarray) -> np.ndarray:
@@ -22,7 +23,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
 def area_under_curve(score: np.ndarray, positive: np.ndarray) -> float:
     """Chance that a positive scores above a negative; nan where one of them is below 1 %."""
     positive = positive.ravel()
-    share = positive.mean()
+    share = positive.mean() if positive.size else 0
     if not 0.01 <= share <= 0.99:
         return float("nan")
     count, others = positive.sum(), (~positive).sum()
@@ -31,7 +32,7 @@ def area_under_curve(score: np.ndarray, positive: np.ndarray) -> float:
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Spearman's."""
-    return float(np.corrcoef(ranks(a), ranks(b))[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
+    return float(np.corrcoef(ranks(a), ranks(b))[0, 1]) if a.size and np.ptp(a) and np.ptp(b) else 0.0
 
 
 def coherence(volume: np.ndarray) -> float:
@@ -46,6 +47,41 @@ def coherence(volume: np.ndarray) -> float:
     return float(together / (apart + 1e-9))
 
 
+def horizontal(volume: np.ndarray) -> float:
+    """Share of the motion's energy that is horizontal."""
+    energy = volume[1:].astype(np.float64) ** 2
+    return float(energy[:, :2].sum() / (energy.sum() + 1e-9))
+
+
+def modal_overlap(predicted: np.ndarray, measured: np.ndarray) -> float:
+    """Modal assurance criterion |<p, m>|^2 / (|p|^2 |m|^2) of each frequency, weighted by measured power: 1 where
+    the shapes of motion agree, whatever their phases and sizes.
+    """
+    p, m = ((S[1:, 0::2] + 1j * S[1:, 1::2]).reshape(len(S) - 1, -1) for S in (predicted, measured))
+    product = abs((p * m.conj()).sum(1)) ** 2
+    power_p, power_m = ((abs(S) ** 2).sum(1) for S in (p, m))
+    return float((power_m * product / (power_p * power_m + 1e-9)).sum() / (power_m.sum() + 1e-9))
+
+
+def stillness(volume: np.ndarray) -> dict[str, float]:
+    """How still a photo without motion stays, on a grid of long side 256: share of pixels below 0.25 px, which
+    should be .99 or more, and the amplitude that one pixel in a hundred exceeds.
+    """
+    amplitude = motion_map(volume)
+    return {"still": float((amplitude < STILL_PX).mean()), "p99_px": float(np.percentile(amplitude, 99))}
+
+
+def compare_map(score: np.ndarray, measured: np.ndarray, textured: np.ndarray) -> dict[str, float]:
+    """How well a map of any scale (H, W) tells where things move, on all pixels and on textured ones."""
+    moving = measured > MOVING_PX
+    return {
+        "auc": area_under_curve(score, moving),
+        "auc_textured": area_under_curve(score[textured], moving[textured]),
+        "rank": rank_correlation(score, measured),
+        "rank_textured": rank_correlation(score[textured], measured[textured]),
+    }
+
+
 def compare_motion(predicted: np.ndarray, measured: np.ndarray, gradient: np.ndarray) -> dict[str, float]:
     """The measures of docs/training.md.
 
@@ -53,19 +89,18 @@ def compare_motion(predicted: np.ndarray, measured: np.ndarray, gradient: np.nda
     gradient             (H, W)       grey levels per pixel of the photo
     """
     p, m = motion_map(predicted), motion_map(measured)
-    moving, textured = m > MOVING_PX, gradient > TEXTURED
+    moving = m > MOVING_PX
     power_p, power_m = (np.log10((S[1:] ** 2).sum(1).mean((1, 2)) + FLOOR_POWER) for S in (predicted, measured))
     off = power_p - power_m
     return {
-        "auc": area_under_curve(p, moving),
-        "auc_textured": area_under_curve(p[textured], moving[textured]),
-        "rank": rank_correlation(p, m),
-        "rank_textured": rank_correlation(p[textured], m[textured]),
+        **compare_map(p, m, gradient > TEXTURED),
         "octaves": float(np.log2((p[moving].mean() + 1e-3) / (m[moving].mean() + 1e-3))) if moving.any() else np.nan,
         "power_decades": float(abs(off).mean()),
         "shape_decades": float(abs(off - off.mean()).mean()),
         "coherence": coherence(predicted) - coherence(measured),
-        "still": float((p[m < 0.1] < 0.25).mean()) if (m < 0.1).any() else np.nan,
+        "horizontal": horizontal(predicted) - horizontal(measured),
+        "mac": modal_overlap(predicted, measured),
+        "still": float((p[m < 0.1] < STILL_PX).mean()) if (m < 0.1).any() else np.nan,
     }
 
 

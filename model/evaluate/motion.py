@@ -1,6 +1,7 @@
 """Predicted against measured motion, one photo (the first frame) of every clip.
 
-`stillwave evaluate motion CLIPS -o results.json --seeds 5`
+`stillwave evaluate motion CLIPS -o results.json --seeds 5`; or `--photos DIR`: do photos in which nothing
+moves, of buildings, things, text, stay still?
 """
 
 import argparse
@@ -13,9 +14,14 @@ import numpy as np
 
 from stillwave.runtime import Animator, spectrum
 
+from ..clips import Clip
 from ..samples import load_clips
-from .measures import compare_motion
-from .table import print_table
+from .measures import TEXTURED, compare_map, compare_motion, modal_overlap, motion_map, stillness
+from .table import mean_row, print_table
+
+PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic"}
+CENTRE = 0.25  # of the picture's sides: width of the Gaussian that says "the middle moves"
+Row = dict[str, float]
 
 
 def photo_gradient(photo: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -26,29 +32,79 @@ def photo_gradient(photo: np.ndarray, width: int, height: int) -> np.ndarray:
     return cv2.GaussianBlur(np.hypot(across, down), (0, 0), 4)
 
 
+def centre_prior(width: int, height: int) -> np.ndarray:
+    """The middle moves: (height, width)."""
+    x, y = (np.arange(n) / n - 0.5 for n in (width, height))
+    return np.exp(-(x**2 + y[:, None] ** 2) / (2 * CENTRE**2))
+
+
+def compare_clip(animator: Animator, clip: Clip, steps: int | None, seeds: int) -> tuple[Row, Row, dict[str, Row]]:
+    """Mean and spread of the measures over the seeds, how alike their motions are, and what the photo alone tells."""
+    height, width = clip.volume.shape[2:]
+    gradient = photo_gradient(clip.frames[0], width, height)
+    volumes = (animator.predict(clip.frames[0], seed=seed, steps=steps) for seed in range(seeds))
+    predicted = [spectrum.resize_volume(volume, height, width) for volume in volumes]
+    rows = [compare_motion(volume, clip.volume, gradient) for volume in predicted]
+    measured, textured = motion_map(clip.volume), gradient > TEXTURED
+    maps = {"gradient": gradient, "centre": centre_prior(width, height)}
+    baselines = {name: compare_map(score, measured, textured) for name, score in maps.items()}
+    spread = {key: float(np.std([row[key] for row in rows])) for key in rows[0]}
+    if seeds > 1:  # 1: another seed moves in the same shapes
+        spread["overlap"] = float(np.mean([modal_overlap(volume, predicted[0]) for volume in predicted[1:]]))
+    return mean_row(rows), spread, baselines
+
+
+def evaluate_clips(animator: Animator, clips: list[Clip], steps: int | None, seeds: int) -> dict[str, object]:
+    means, spreads, baselines = {}, {}, {}
+    for clip in clips:
+        means[clip.name], spreads[clip.name], maps = compare_clip(animator, clip, steps, seeds)
+        for name, row in maps.items():
+            baselines.setdefault(name, {})[clip.name] = row
+    print_table(means)
+    print(f"\nstandard deviation over {seeds} seeds, mean of the clips")
+    print_table({"spread": mean_row(list(spreads.values()))}, with_mean=False)
+    print("\nwhat the photo alone tells")
+    summary = {name: mean_row(list(rows.values())) for name, rows in baselines.items()}
+    print_table(summary, with_mean=False)
+    mean = mean_row(list(means.values()))
+    return {"clips": means, "seeds": seeds, "mean": mean, "spread": spreads, "baselines": summary}
+
+
+def evaluate_photos(animator: Animator, folder: Path, steps: int | None, seeds: int) -> dict[str, Row]:
+    """Every photo's `stillness`, mean of the seeds."""
+    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS)
+    rows = {
+        path.name: mean_row([stillness(animator.predict(path, seed=seed, steps=steps)) for seed in range(seeds)])
+        for path in photos
+    }
+    if rows:
+        print_table(rows)
+        print(f"{sum(row['still'] >= 0.99 for row in rows.values())} of {len(rows)} photos stay still")
+    return rows
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="stillwave evaluate motion", description=__doc__)
-    parser.add_argument("clips", type=Path)
+    parser.add_argument("clips", type=Path, nargs="?", help="folder of loops, or of `stillwave train prepare`")
+    parser.add_argument("--photos", type=Path, help="folder of photos in which nothing moves")
     parser.add_argument("--cache", type=Path, default=Path("flow"), help="where the clips' flow is kept")
     parser.add_argument("--bundle", help="default: the embedded one")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--without", nargs="*", default=[], help="clips to leave out")
     parser.add_argument("-o", "--output", type=Path, help="JSON")
     args = parser.parse_args(arguments)
-    rows: dict[str, list[dict[str, float]]] = {}
+    if not (args.clips or args.photos):
+        parser.error("name a folder of clips, or --photos, or both")
+    results: dict[str, object] = {}
     with Animator(args.bundle) as animator:
-        for clip in load_clips(args.clips, args.cache):
-            height, width = clip.volume.shape[2:]
-            gradient = photo_gradient(clip.frames[0], width, height)
-            rows[clip.name] = []
-            for seed in range(args.seeds):
-                volume = animator.predict(clip.frames[0], seed=seed, steps=args.steps)
-                resized = spectrum.resize_volume(volume, height, width)
-                rows[clip.name].append(compare_motion(resized, clip.volume, gradient))
-    means = {name: {k: float(np.mean([r[k] for r in seeds])) for k in seeds[0]} for name, seeds in rows.items()}
-    print_table(means)
+        if args.clips:
+            clips = load_clips(args.clips, args.cache, tuple(args.without))
+            results |= evaluate_clips(animator, clips, args.steps, args.seeds)
+        if args.photos:
+            results["photos"] = evaluate_photos(animator, args.photos, args.steps, args.seeds)
     if args.output:
-        args.output.write_text(json.dumps({"clips": means, "seeds": args.seeds}, indent=1))
+        args.output.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from stillwave.model.evaluate.measures import area_under_curve, coherence, compare_motion, psnr, rank_correlation
+from stillwave.model.evaluate.measures import (
+    area_under_curve,
+    coherence,
+    compare_motion,
+    horizontal,
+    modal_overlap,
+    psnr,
+    rank_correlation,
+    stillness,
+)
+from stillwave.model.evaluate.motion import centre_prior, photo_gradient
+from stillwave.model.evaluate.table import mean_row
 
 RNG = np.random.default_rng(0)
 TEXTURED = np.full((32, 48), 9.0)
@@ -55,6 +66,74 @@ def test_coherence_of_one_body_of_noise_and_of_opposite_neighbours():
     assert abs(coherence(RNG.normal(size=body.shape))) < 0.1
     stripes = body * np.where(np.arange(48) // 4 % 2, -1, 1) * np.where(np.arange(32) // 4 % 2, -1, 1)[:, None]
     assert coherence(stripes) == pytest.approx(-1, abs=1e-6)
+
+
+def test_textured_pixels_are_scored_apart():
+    """Right where there is texture, reversed where there is none."""
+    half = np.linspace(0, 2, 16 * 48).reshape(16, 48)
+    gradient = TEXTURED.copy()
+    gradient[:16] = 0
+    reversed_above = np.vstack([half[::-1, ::-1], half])
+    result = compare_motion(volume(reversed_above), volume(np.vstack([half, half])), gradient)
+    assert result["auc_textured"] == 1
+    assert result["rank_textured"] == pytest.approx(1)
+    assert result["rank"] == pytest.approx(0, abs=0.01)
+    assert result["auc"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_power_of_one_frequency_too_much_is_a_matter_of_shape():
+    """Ten times the power of one of 15 frequencies: off by a decade there, by a fifteenth on the mean."""
+    predicted = volume(AMPLITUDE)
+    predicted[3] *= np.sqrt(10)
+    result = compare_motion(predicted, volume(AMPLITUDE), TEXTURED)
+    assert result["power_decades"] == pytest.approx(1 / 15, abs=1e-3)
+    assert result["shape_decades"] == pytest.approx(2 * 14 / 15**2, abs=1e-3)
+
+
+def test_horizontal_share_is_of_energy():
+    body = volume(np.ones((8, 8)))
+    assert horizontal(body) == pytest.approx(1)
+    body[:, 2] = body[:, 0] * np.sqrt(3)  # three times the energy, downwards
+    assert horizontal(body) == pytest.approx(1 / 4)
+    assert compare_motion(body, volume(np.ones((8, 8))), TEXTURED[:8, :8])["horizontal"] == pytest.approx(-3 / 4)
+
+
+def test_modal_overlap_is_blind_to_phase_and_size_but_not_to_shape():
+    S = RNG.normal(size=(16, 4, 6, 6))
+    turned = S.copy()
+    turn = 3 * np.exp(1j * RNG.uniform(0, 7, 16))[:, None, None, None]
+    rotated = (S[:, 0::2] + 1j * S[:, 1::2]) * turn
+    turned[:, 0::2], turned[:, 1::2] = rotated.real, rotated.imag
+    assert modal_overlap(turned, S) == pytest.approx(1, abs=1e-6)
+    left, right = np.zeros((2, 16, 4, 6, 6))
+    left[..., :3], right[..., 3:] = 1, 1
+    assert modal_overlap(left, right) == pytest.approx(0, abs=1e-6)
+    assert modal_overlap(left, left + right) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_photo_is_still_when_99_of_100_pixels_are_below_a_quarter_pixel():
+    amplitude = np.full((20, 50), 0.2)
+    assert stillness(volume(amplitude)) == {"still": 1.0, "p99_px": pytest.approx(0.2)}
+    amplitude.flat[:30] = 1
+    assert stillness(volume(amplitude))["still"] == pytest.approx(0.97)
+    assert stillness(volume(amplitude))["p99_px"] == pytest.approx(1)
+
+
+def test_baselines_say_texture_or_the_middle():
+    photo = np.full((288, 512, 3), 128, np.uint8)
+    photo[:, 300:] //= 1 + (np.arange(212) // 8 % 2)[:, None].astype(np.uint8)
+    gradient = photo_gradient(photo, 256, 144)
+    assert gradient[:, 200:].mean() > 20 * gradient[:, :100].mean()
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None], 144, 0)
+    assert photo_gradient(np.dstack([ramp] * 3), 256, 144)[70, 128] == pytest.approx(1)
+    centre = centre_prior(40, 20)
+    assert centre[10, 20] == 1
+    assert centre[10, 30] == pytest.approx(np.exp(-0.5))
+
+
+def test_means_leave_out_what_cannot_be_measured():
+    assert mean_row([{"a": 1.0, "b": np.nan}, {"a": 3.0, "b": 5.0}]) == {"a": 2.0, "b": 5.0}
+    assert np.isnan(mean_row([{"a": np.nan}])["a"])
 
 
 def test_psnr_counts_masked_pixels_only():
