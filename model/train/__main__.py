@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-# stage -> module whose main() runs it, in the order of `all`
+# stage -> module whose main() runs it, mostly in the order of `all`
 STAGES = {
     "prepare": "stillwave.model.prepare.command",
     "samples": "stillwave.model.samples",
@@ -14,6 +14,7 @@ STAGES = {
     "denoiser": "stillwave.model.train.denoiser",
     "pairs": "stillwave.model.train.pairs",
     "renderer": "stillwave.model.train.renderer",
+    "curves": "stillwave.model.train.curves",
     "all": "stillwave.model.train.recipe",
 }
 

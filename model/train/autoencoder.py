@@ -65,16 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [{"params": list(autoencoder.parameters()), "lr": 1e-3}],
         args.steps,
         ema=0.995,
+        seed=1,
     )
+    image_encoder.to(run.device)
     if args.decoder_only:
         autoencoder.encoder.load_state_dict(run.average.encoder.state_dict())
         autoencoder.encoder.requires_grad_(False)
 
-    pool = Pool(args.pool, seed=1 + run.step)
+    pool = Pool(args.pool, seed=run.rng)
     for step in run:
         if step % 20 == 0:
             pool.refresh()
-        photos, slices = pool.slices(args.batch, per_photo=2)
+        photos, slices = run.place(*pool.slices(run.share(args.batch), per_photo=2))
         x, y = (int(torch.randint(0, (n - CROP) // 32 + 1, ())) * 32 for n in (slices.shape[4], slices.shape[3]))
         with torch.no_grad(), half_precision():
             _, guide, _ = image_encoder(photos[:, :, 2 * y : 2 * (y + CROP), 2 * x : 2 * (x + CROP)])

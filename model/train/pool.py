@@ -15,7 +15,7 @@ from ..image_encoder import AMPLITUDE_STEPS
 class Pool:
     """Photos and volumes by random draw; keeps photos and targets in memory, re-reads volumes."""
 
-    def __init__(self, folder: Path, seed: int = 0):
+    def __init__(self, folder: Path, seed: int | np.random.Generator = 0):
         self.folder, self.rng = folder, np.random.default_rng(seed)
         self.scales = np.load(folder / "scales.npy")
         self.paths: list[Path] = []
