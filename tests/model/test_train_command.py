@@ -13,7 +13,8 @@ def test_alone_it_names_the_stages():
 
 
 @pytest.mark.parametrize(
-    "stage", ["prepare", "samples", "encoder", "autoencoder", "latents", "denoiser", "pairs", "renderer", "curves", "all"]
+    "stage",
+    ["prepare", "samples", "encoder", "autoencoder", "latents", "denoiser", "pairs", "renderer", "curves", "all"],
 )
 def test_every_stage_has_help(stage, capsys):
     with pytest.raises(SystemExit) as stop:
