@@ -31,6 +31,15 @@ def camera_paths(F: np.ndarray) -> np.ndarray | None:
     return np.stack(paths) if np.median(agreed) >= LEAST_AGREED else None
 
 
+def without_camera(F: np.ndarray, paths: np.ndarray) -> np.ndarray:
+    """The flow (T, 2, h, w) that a still camera would have seen."""
+    h, w = F.shape[2:]
+    place = np.mgrid[0:h, 0:w][::-1].astype(np.float32)
+    back = np.linalg.inv(paths[:, :, :2]).astype(np.float32)
+    ends = place + F - paths[:, :, 2, None, None].astype(np.float32)
+    return np.einsum("tij,tjhw->tihw", back, ends) - place
+
+
 def held_still(frames: np.ndarray, paths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The frames as if the camera had stayed where it was in the first.
 

@@ -8,7 +8,7 @@ import numpy as np
 from stillwave.runtime import spectrum
 
 from ..clips import measure_flow, motion_gate
-from .camera import camera_paths, held_still
+from .camera import camera_paths, held_still, without_camera
 
 # The paper's figures are px of its 256 x 160 pictures; here they are px of a grid 256 wide.
 CAMERA_PX, CAMERA_SHARE = 1.0, 0.95
@@ -50,7 +50,7 @@ def judge(frames: np.ndarray) -> Verdict:
         if paths is None:
             return Verdict("camera moves", figures, activity=trajectory_magnitude(F))
         frames, gate = held_still(frames, paths)
-        F = measure_flow(frames)
+        F = without_camera(F, paths)
         figures["held_share"] = camera_share(F * gate)
         if figures["held_share"] >= CAMERA_SHARE:
             return Verdict("camera moves", figures, activity=trajectory_magnitude(F))
