@@ -1,1 +1,1 @@
-"""Measures of motion and of rendering against real clips. `stillwave evaluate motion|render CLIPS`."""
+"""Measures of motion and of rendering against real clips. `stillwave evaluate motion|render|video CLIPS`."""

@@ -1,10 +1,10 @@
-"""`stillwave evaluate motion|render CLIPS`."""
+"""`stillwave evaluate motion|render|video CLIPS`."""
 
 import importlib
 import sys
 from collections.abc import Sequence
 
-MEASURES = ("motion", "render")
+MEASURES = ("motion", "render", "video")
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -63,10 +63,11 @@ def velocity_loss(
     photos = len(condition)
     # stratified: a batch covers the whole schedule
     timestep = ((torch.arange(photos) + torch.rand(photos)) / photos * len(signal)).long()[torch.randperm(photos)]
+    timestep = timestep.to(signal.device)
     a = signal[timestep].repeat_interleave(len(latents) // photos)[:, None, None, None]
     noise = torch.randn_like(latents)
     noisy, velocity = a.sqrt() * latents + (1 - a).sqrt() * noise, a.sqrt() * noise - (1 - a).sqrt() * latents
-    kept = (torch.rand(photos) >= NO_CONDITION).float()[:, None, None, None]
+    kept = (torch.rand(photos) >= NO_CONDITION).float()[:, None, None, None].to(signal.device)
     with half_precision():
         predicted = denoiser(noisy, timestep, condition * kept, frequency)
     return functional.mse_loss(predicted.float(), velocity)
@@ -90,21 +91,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal = torch.from_numpy(Schedule().signal()).float()
     denoiser = Denoiser(preset, ImageEncoder(preset).condition_channels).to(memory_format=torch.channels_last)
     run = Run(args.run, "slices", denoiser, [{"params": list(denoiser.parameters()), "lr": 6e-4}], args.steps)
+    latents.rng, signal = run.rng, signal.to(run.device)
     for step in run:
         if step % 50 == 0:
             latents.refresh()
-        run.update(velocity_loss(denoiser, signal, *latents.batch(args.photos, args.slices)))
+        run.update(velocity_loss(denoiser, signal, *run.place(*latents.batch(run.share(args.photos), args.slices))))
 
     load_average(args.run, "slices", denoiser).train()
     mixing = denoiser.frequency_attention()
     for parameter in mixing:
         parameter.requires_grad_(True)
     run = Run(args.run, "denoiser", denoiser, [{"params": mixing, "lr": 5e-4}], args.coordination_steps)
+    latents.rng = run.rng
     photos = max(1, args.photos * args.slices // preset.num_slices)
     for step in run:
         if step % 50 == 0:
             latents.refresh()
-        run.update(velocity_loss(denoiser, signal, *latents.batch(photos, None)))
+        run.update(velocity_loss(denoiser, signal, *run.place(*latents.batch(run.share(photos), None))))
 
 
 if __name__ == "__main__":

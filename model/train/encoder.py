@@ -44,11 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     learned = [p for p in encoder.parameters() if p.requires_grad]
     run = Run(args.run, "encoder", encoder, [{"params": learned, "lr": 1e-3}], args.steps, ema=0.99)
 
-    pool = Pool(args.pool)
+    pool = Pool(args.pool, seed=run.rng)
     for step in run:
         if step % 20 == 0:
             pool.refresh()
-        photos, steps, bands = pool.supervision(args.batch)
+        photos, steps, bands = run.place(*pool.supervision(run.share(args.batch)))
         with half_precision():
             _, _, predicted_bands, logits = encoder.maps(photos.to(memory_format=torch.channels_last))
         step_loss = functional.binary_cross_entropy_with_logits(logits.float(), steps)

@@ -71,12 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     perceptual = PerceptualLoss(args.perceptual_weights)
     renderer = Renderer(PRESETS[args.preset]).to(memory_format=torch.channels_last)
     run = Run(args.run, "renderer", renderer, [{"params": list(renderer.parameters()), "lr": 1e-3}], args.steps)
-    rng = np.random.default_rng((3, run.step))
+    perceptual.to(run.device)
     for step in run:
         if step % 50 == 0:
             scenes = sorted(args.pairs.glob("[0-9]*.npz")) if args.pairs else []
             scenes = [path for path in scenes if ".partial" not in path.name]
-        photo, frame, motion, importance, activity = batch(starts, scenes, args.batch, rng)
+        photo, frame, motion, importance, activity = run.place(*batch(starts, scenes, run.share(args.batch), run.rng))
         with half_precision():
             predicted = renderer(photo, motion, importance, activity).float()
             feature = perceptual(predicted, frame)

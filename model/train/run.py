@@ -8,10 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import broadcast
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 SAVE_EVERY = 100  # steps
@@ -46,6 +43,10 @@ class Run:
         ema: float = 0.999,
         seed: int = 0,
     ):
+        # here, because export reads weights with this file and needs neither
+        from accelerate import Accelerator
+        from torch.utils.tensorboard import SummaryWriter
+
         self.processes = Accelerator(cpu=not torch.cuda.is_available())
         self.device, self.is_main = self.processes.device, self.processes.is_main_process
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,6 +149,8 @@ class Run:
     def _agree(self) -> None:
         """Every process begins with the main one's weights."""
         if self.processes.num_processes > 1:
+            from accelerate.utils import broadcast
+
             with torch.no_grad():
                 for network in (self.network, self.average):
                     for tensor in network.state_dict().values():

@@ -91,6 +91,11 @@ def test_rows_after_the_checkpoint_are_forgotten(tmp_path):
     forget_rows(tmp_path / "none.csv", 5)
 
 
+def test_reading_weights_needs_neither_accelerate_nor_tensorboard():
+    code = "import sys; sys.modules |= {'accelerate': None, 'tensorboard': None}; import stillwave.model.train.run"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 PROGRAM = """
 import sys
 from pathlib import Path
