@@ -9,6 +9,8 @@ STAGES = {
     "prepare": "stillwave.model.prepare.command",
     "samples": "stillwave.model.samples",
     "encoder": "stillwave.model.train.encoder",
+    "cells": "stillwave.model.train.cells",
+    "amplitude": "stillwave.model.train.amplitude",
     "autoencoder": "stillwave.model.train.autoencoder",
     "latents": "stillwave.model.train.latents",
     "denoiser": "stillwave.model.train.denoiser",

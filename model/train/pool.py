@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stillwave.runtime import spectrum
 
-from ..image_encoder import AMPLITUDE_STEPS
+from ..amplitude import AMPLITUDE_STEPS
 
 
 class Pool:

@@ -14,7 +14,7 @@ def test_alone_it_names_the_stages():
 
 @pytest.mark.parametrize(
     "stage",
-    ["prepare", "samples", "encoder", "autoencoder", "latents", "denoiser", "pairs", "renderer", "curves", "all"],
+    "prepare samples encoder cells amplitude autoencoder latents denoiser pairs renderer curves all".split(),
 )
 def test_every_stage_has_help(stage, capsys):
     with pytest.raises(SystemExit) as stop:
