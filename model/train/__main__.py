@@ -14,6 +14,7 @@ STAGES = {
     "autoencoder": "stillwave.model.train.autoencoder",
     "latents": "stillwave.model.train.latents",
     "denoiser": "stillwave.model.train.denoiser",
+    "distil": "stillwave.model.train.distil",
     "pairs": "stillwave.model.train.pairs",
     "renderer": "stillwave.model.train.renderer",
     "curves": "stillwave.model.train.curves",
