@@ -14,7 +14,7 @@ from . import deeplab
 AMPLITUDE_STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.1, 1.6, 2.4)
 CELL = 16  # pixels of the photo, 8 of the grid
 TYPICAL_CONTRAST = 0.01  # of full scale per grid cell
-CENTRED = 1.0
+CENTRED, CENTRE_TABLE = 1.0, 32
 HEADS, HIDDEN = 4, 64
 BAND_TRUST = 0.25  # exponent of what the heads say of a frequency; what is typical of it has the rest, in `tilt`
 DROPPED = 0.5  # share of the features a head does without, at every step of training
@@ -57,10 +57,13 @@ def contrast(photo: Tensor) -> Tensor:
 
 
 def centredness(cells: Tensor) -> Tensor:
-    """1 in the middle of the photo, exp(-CENTRED / 2) in its corners, of the size of `cells` (B, C, h, w): (h, w)."""
-    h, w = cells.shape[2:]
-    y, x = ((torch.arange(n, device=cells.device) + 0.5) / n - 0.5 for n in (h, w))
-    return torch.exp(-CENTRED * (y[:, None] ** 2 + x**2))
+    """1 in the middle of the photo, exp(-CENTRED / 2) in its corners, of the size of `cells` (B, C, h, w):
+    (1, 1, h, w).
+    """
+    # a table, stretched: ONNX's Range is not among the operators that every engine has
+    side = (torch.arange(CENTRE_TABLE, device=cells.device) + 0.5) / CENTRE_TABLE - 0.5
+    table = torch.exp(-CENTRED * (side[:, None] ** 2 + side**2))
+    return functional.interpolate(table[None, None], cells.shape[2:], mode="bilinear")
 
 
 class AmplitudeHeads(nn.Module):

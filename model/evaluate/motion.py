@@ -74,7 +74,7 @@ def evaluate_photos(animator: Animator, folder: Path, steps: int | None, seeds: 
     """Every photo's `stillness`, mean of the seeds."""
     photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS)
     rows = {
-        path.name: mean_row([stillness(animator.predict(path, seed=seed, steps=steps)) for seed in range(seeds)])
+        path.name: mean_row([stillness(animator.predict(animator.read(path), seed=seed, steps=steps)) for seed in range(seeds)])
         for path in photos
     }
     if rows:
