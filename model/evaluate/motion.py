@@ -73,10 +73,10 @@ def evaluate_clips(animator: Animator, clips: list[Clip], steps: int | None, see
 def evaluate_photos(animator: Animator, folder: Path, steps: int | None, seeds: int) -> dict[str, Row]:
     """Every photo's `stillness`, mean of the seeds."""
     photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS)
-    rows = {
-        path.name: mean_row([stillness(animator.predict(animator.read(path), seed=seed, steps=steps)) for seed in range(seeds)])
-        for path in photos
-    }
+    rows = {}
+    for path in photos:
+        pixels = animator.read(path)
+        rows[path.name] = mean_row([stillness(animator.predict(pixels, seed, steps)) for seed in range(seeds)])
     if rows:
         print_table(rows)
         print(f"{sum(row['still'] >= 0.99 for row in rows.values())} of {len(rows)} photos stay still")

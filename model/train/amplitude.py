@@ -26,11 +26,11 @@ from ..image_encoder import ImageEncoder
 from ..presets import PRESETS
 from ..samples import load_clips
 from .calibration import Calibration, Prediction, calibrate, volume_of
-from .cells import SCENE
+from .cells import SCENE, STILL
 from .run import Run, load_average
 
 FOLDS = 4
-SCENE_SHARE = 0.65
+SCENE_SHARE, STILL_SHARE = 0.55, 0.15
 BATCH = 512  # cells a head
 BAND_WEIGHT = 0.2
 
@@ -53,15 +53,22 @@ class Cells:
         self.features, self.exceeds, bands = (torch.from_numpy(np.concatenate(rows)) for rows in columns.values())
         self.bands = (bands.float() / scales + 0.1).log()
         names, which, counts = np.unique(sources, return_inverse=True, return_counts=True)
-        clips = max(1, len(names) - (SCENE in names))
-        share = np.where(names == SCENE, SCENE_SHARE, (1 - SCENE_SHARE) / clips)
-        self.chance = torch.from_numpy((share / counts)[which])
+        self.chance = torch.from_numpy((shares(names) / counts)[which])
 
     def batch(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Rows for each head, every clip as likely as any other: (HEADS, C, count), (.., steps, ..), (.., K-1, ..)."""
         chosen = torch.multinomial(self.chance, HEADS * count, replacement=True)
         columns = (self.features, self.exceeds, self.bands)
         return tuple(x[chosen].float().unflatten(0, (HEADS, count)).mT for x in columns)
+
+
+def shares(sources: np.ndarray) -> np.ndarray:
+    """How often each source is drawn: scenes and still photos as their shares say, clips for the rest."""
+    scene, still = sources == SCENE, np.char.startswith(sources, STILL)
+    clips, share = ~scene & ~still, np.zeros(len(sources))
+    for kind, part in ((scene, SCENE_SHARE), (still, STILL_SHARE), (clips, 1 - SCENE_SHARE - STILL_SHARE)):
+        share[kind] = part / max(1, kind.sum())
+    return share
 
 
 def train_heads(cells: Cells, folder: Path, name: str, steps: int) -> AmplitudeHeads:

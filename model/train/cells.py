@@ -1,11 +1,12 @@
 """Stage 2: what the image networks see of samples, cell by cell, and how these cells move.
 
-`stillwave train cells CLIPS -o RUN` writes RUN/cells/NNNNNN.npz; it can be stopped and started, and two
+`stillwave train cells CLIPS -o RUN` writes RUN/cells/NNNNNNN.npz; it can be stopped and started, and two
 can share the work. Samples are made as for the pool (samples.py), but only a few numbers are kept of each.
 """
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,16 +16,19 @@ import torch.nn.functional as functional
 from tqdm import tqdm
 
 from ..amplitude import AMPLITUDE_STEPS, cell_features
-from ..clips import Clip
+from ..clips import FLOW_SIZE, Clip, read_frames
+from ..evaluate.motion import PHOTOS
 from ..image_encoder import ImageEncoder
 from ..presets import PRESETS
 from ..samples import load_clips, sample_from_clip, sample_from_scene
 from .run import half_precision, load_average
 
+STILL = "still/"  # before the name of a photo in which nothing moves
 KEPT = 96  # cells of a sample: neighbours tell the same
 CLIP_SHARE = 0.5
 SCENE = "scene"  # the source of procedural samples; others are named as their clip
-FIRST_SCENE = 5_000_000
+FIRST_SCENE, FIRST_STILL = 5_000_000, 6_000_000
+STILL_SAMPLES = 30  # of each still photo
 
 
 def draw(clips: list[Clip], index: int) -> tuple[str, np.ndarray, np.ndarray]:
@@ -34,6 +38,17 @@ def draw(clips: list[Clip], index: int) -> tuple[str, np.ndarray, np.ndarray]:
         clip = clips[int(rng.integers(len(clips)))]
         return clip.video or clip.name, *sample_from_clip(clip, rng)
     return SCENE, *sample_from_scene(FIRST_SCENE + index)
+
+
+def still_clips(folder: Path) -> list[Clip]:
+    """Photos in which nothing moves, as clips of one frame."""
+    nothing = np.zeros((16, 4, FLOW_SIZE[1] // 2, FLOW_SIZE[0] // 2), np.float32)
+    photos = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in PHOTOS]
+    return [Clip(STILL + path.stem, read_frames(path, 1), nothing, is_loop=False) for path in photos]
+
+
+def draw_still(photo: Clip, number: int) -> tuple[str, np.ndarray, np.ndarray]:
+    return photo.name, *sample_from_clip(photo, np.random.default_rng((number, 5)))
 
 
 def cells_of(encoder: ImageEncoder, photo: np.ndarray, volume: np.ndarray) -> dict[str, np.ndarray]:
@@ -58,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--run", type=Path, required=True, help="where the image encoder was trained")
     parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--cache", type=Path, help="where the clips' flow is kept; default: RUN/pool/flow")
+    parser.add_argument("--still", type=Path, help="folder of photos in which nothing moves")
     parser.add_argument("--without", nargs="*", default=[], help="clips to hold out")
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--count", type=int, default=2000)
@@ -71,16 +87,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     clips = load_clips(args.clips, args.cache or args.run / "pool" / "flow", tuple(args.without))
     folder = args.run / "cells"
     folder.mkdir(parents=True, exist_ok=True)
-    for index in tqdm(range(args.start, args.start + args.count), mininterval=10):
-        path = folder / f"{index:06d}.npz"
-        if path.exists():
-            continue
-        source, photo, volume = draw(clips, index)
-        columns = cells_of(encoder, photo, volume)
-        kept = np.random.default_rng((index, 4)).permutation(columns["features"].shape[1])[:KEPT]
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, source=source, **{name: x[:, kept] for name, x in columns.items()})
-        partial.rename(path)
+    draws = {index: partial(draw, clips, index) for index in range(args.start, args.start + args.count)}
+    for i, photo in enumerate(still_clips(args.still) if args.still else []):
+        for number in range(FIRST_STILL + i * STILL_SAMPLES, FIRST_STILL + (i + 1) * STILL_SAMPLES):
+            draws[number] = partial(draw_still, photo, number)
+    for number, sample in tqdm(draws.items(), mininterval=10):
+        path = folder / f"{number:07d}.npz"
+        if not path.exists():
+            write_cells(path, encoder, *sample())
+
+
+def write_cells(path: Path, encoder: ImageEncoder, source: str, photo: np.ndarray, volume: np.ndarray) -> None:
+    columns = cells_of(encoder, photo, volume)
+    kept = np.random.default_rng((int(path.stem), 4)).permutation(columns["features"].shape[1])[:KEPT]
+    unfinished = path.with_suffix(".partial.npz")
+    np.savez(unfinished, source=source, **{name: x[:, kept] for name, x in columns.items()})
+    unfinished.rename(path)
 
 
 if __name__ == "__main__":

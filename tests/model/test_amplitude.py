@@ -3,14 +3,23 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from stillwave.model import amplitude
 from stillwave.model.clips import Clip
 from stillwave.model.image_encoder import ImageEncoder
 from stillwave.model.presets import PRESETS
 from stillwave.model.train import calibration
-from stillwave.model.train.amplitude import Cells, folds_of, save_calibration, train_heads
-from stillwave.model.train.cells import SCENE
+from stillwave.model.train.amplitude import (
+    SCENE_SHARE,
+    STILL_SHARE,
+    Cells,
+    folds_of,
+    save_calibration,
+    shares,
+    train_heads,
+)
+from stillwave.model.train.cells import SCENE, STILL, draw_still, still_clips
 
 
 @pytest.mark.parametrize("name", ["edge", "paper"])
@@ -101,3 +110,20 @@ def test_a_calibration_is_kept_in_the_checkpoint(tmp_path):
     save_calibration(tmp_path / "amplitude.pt", calibration.Calibration(2.0, 1.5, np.array([1.0, 2.0, 3.0])))
     kept = torch.load(tmp_path / "amplitude.pt", weights_only=True)["average"]
     assert (float(kept["gain"]), float(kept["power"]), kept["tilt"].tolist()) == (2.0, 1.5, [1.0, 2.0, 3.0])
+
+
+def test_a_folder_of_still_photos_becomes_samples_without_motion(tmp_path):
+    Image.fromarray(np.full((300, 400, 3), 90, np.uint8)).save(tmp_path / "house.png")
+    (tmp_path / "notes.txt").write_text("not a photo")
+    (house,) = still_clips(tmp_path)
+    source, photo, volume = draw_still(house, 6_000_000)
+    assert (source, photo.shape, volume.shape) == (STILL + "house", (320, 512, 3), (16, 4, 160, 256))
+    assert not volume.any()
+
+
+def test_every_kind_of_sample_has_its_share():
+    sources = np.array([STILL + "a", STILL + "b", "rose", SCENE])
+    share = shares(sources)
+    assert share[:2].sum() == pytest.approx(STILL_SHARE)
+    assert share[3] == pytest.approx(SCENE_SHARE)
+    assert share.sum() == pytest.approx(1)
