@@ -108,7 +108,7 @@ class Weights:
 def trained_weights(preset: Preset, run: Path) -> Weights:
     """Averaged weights of every training stage in a run's folder."""
     image_encoder = load_average(run, "encoder", ImageEncoder(preset))
-    scales = np.load(run / "scales.npy")
+    scales = np.load(run / "scales.npy")[: preset.num_frequencies]
     image_encoder.set_scales(scales)
     denoiser = load_average(run, "denoiser", Denoiser(preset, image_encoder.condition_channels))
     decoder = load_average(run, "autoencoder", Autoencoder(preset)).decoder

@@ -152,7 +152,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results, over_time = {}, {}
     for measure in chosen:
         real_features, made_features = features[measure.name]
-        if made_features:
+        if sum(map(len, made_features)) < 2:
+            print(f"{measure.name}: the videos are too short for windows of {measure.length} frames")
+        else:
             results[measure.name] = measure.compare(np.concatenate(real_features), np.concatenate(made_features))
             over_time[measure.name] = sliding(measure, real_features, made_features)
             print(f"{measure.name:<12}{results[measure.name]:12.4f}", flush=True)

@@ -223,7 +223,7 @@ def test_methods_that_are_not_are_refused(values, message):
 
 def test_the_command_measures_what_it_is_given(weights, clip, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(video, "load_clips", lambda *_: [clip])
-    arguments = ["clips", "--motion", "none", "--frames", "18", "--width", "256", "--encoder-weights"]
+    arguments = ["clips", "--motion", "none", "--frames", "20", "--width", "256", "--encoder-weights"]
     arguments += [str(weights / "mobilenet.pth"), "-o", str(tmp_path / "out.json"), "--slices", str(tmp_path / "x.png")]
     video.main(arguments)
     said = capsys.readouterr().out
