@@ -38,6 +38,7 @@ def pool(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ABLATIONS, ids=lambda p: p.name)
 def test_a_step_of_every_stage(preset, pool, tmp_path, monkeypatch):
     narrow = replace(preset, **NARROW)

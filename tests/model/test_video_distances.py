@@ -230,9 +230,10 @@ def test_the_command_measures_what_it_is_given(weights, clip, tmp_path, monkeypa
     assert "not comparable to the paper's" in said
     result = json.loads((tmp_path / "out.json").read_text())
     # the clip's frames are all its photo, as is what is generated
-    assert result["distances"]["trunk FID"] == pytest.approx(0, abs=1e-3)
-    assert set(result["distances"]) == {"trunk FID", "trunk KID", "trunk FVD"}  # too few frames for 32
-    assert result["method"]["motion"] == "none"
+    made = result["methods"]["none"]
+    assert made["distances"]["trunk FID"] == pytest.approx(0, abs=1e-3)
+    assert set(made["distances"]) == {"trunk FID", "trunk KID", "trunk FVD"}  # too few frames for 32
+    assert made["method"]["motion"] == "none"
     assert (tmp_path / "x.png").stat().st_size > 100
     with pytest.raises(SystemExit):
         video.main(["clips"])
