@@ -108,9 +108,10 @@ class Weights:
 def trained_weights(preset: Preset, run: Path) -> Weights:
     """Averaged weights of every training stage in a run's folder."""
     image_encoder = load_average(run, "encoder", ImageEncoder(preset))
+    load_average(run, "amplitude", image_encoder.amplitude)
     scales = np.load(run / "scales.npy")[: preset.num_frequencies]
-    image_encoder.set_scales(scales)
-    denoiser = load_average(run, "denoiser", Denoiser(preset, image_encoder.condition_channels))
+    stage = "distilled" if (run / "distilled.pt").exists() else "denoiser"
+    denoiser = load_average(run, stage, Denoiser(preset, image_encoder.condition_channels))
     decoder = load_average(run, "autoencoder", Autoencoder(preset)).decoder
     renderer = load_average(run, "renderer", Renderer(preset))
     with np.load(run / "whitening.npz") as whitening:

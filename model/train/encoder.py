@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if encoder.segmenter:
         encoder.segmenter.load(args.segmenter_weights)
         pretrained.append(encoder.segmenter)
-    for network in pretrained:
+    for network in (*pretrained, encoder.amplitude):  # the amplitude is a stage of its own
         network.requires_grad_(False)
     learned = [p for p in encoder.parameters() if p.requires_grad]
     run = Run(args.run, "encoder", encoder, [{"params": learned, "lr": 1e-3}], args.steps, ema=0.99)
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             pool.refresh()
         photos, steps, bands = run.place(*pool.supervision(run.share(args.batch)))
         with half_precision():
-            _, _, predicted_bands, logits = encoder.maps(photos.to(memory_format=torch.channels_last))
+            _, _, predicted_bands, logits = encoder.maps(*encoder.see(photos.to(memory_format=torch.channels_last)))
         step_loss = functional.binary_cross_entropy_with_logits(logits.float(), steps)
         band_loss = functional.smooth_l1_loss(predicted_bands.float(), bands, beta=0.3)
         run.update(step_loss + 0.2 * band_loss, steps=step_loss.item(), bands=band_loss.item())

@@ -10,7 +10,7 @@ from torch import Tensor
 from stillwave.runtime import spectrum
 from stillwave.runtime.errors import StillwaveError
 
-from ..image_encoder import AMPLITUDE_STEPS
+from ..amplitude import AMPLITUDE_STEPS
 from ..presets import EDGE, Preset
 
 

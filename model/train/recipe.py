@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import samples
 from ..presets import PRESETS
-from . import autoencoder, denoiser, encoder, latents, pairs, renderer
+from . import amplitude, autoencoder, cells, denoiser, distil, encoder, latents, pairs, renderer
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,9 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     samples.main([args.clips, "-o", pool, "--count", times(4500)])
     shutil.copy(args.run / "pool" / "scales.npy", args.run)
     encoder.main([pool, *shared, *image_networks, "--steps", times(240)])
+    cells.main([args.clips, *shared, "--count", times(2000)])
+    amplitude.main([args.clips, *shared, "--steps", times(400)])
     autoencoder.main([pool, *shared, "--steps", times(2300)])
     latents.main([pool, *shared])
     denoiser.main([*shared[1:], "--steps", times(3400), "--coordination-steps", times(450)])
+    distil.main([*shared[1:], "--trajectories", times(160), "--steps", times(600)])
     pairs.main(["-o", rendered, "--count", times(500)])
     data = ["--pool", pool, "--pairs", rendered, "--perceptual-weights", args.encoder_weights]
     renderer.main([args.clips, *shared, *data, "--steps", times(3000)])

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from stillwave.model.train.__main__ import STAGES
 from stillwave.runtime.cli import run
 
 
@@ -12,10 +13,7 @@ def test_alone_it_names_the_stages():
         run(["train"])
 
 
-@pytest.mark.parametrize(
-    "stage",
-    ["prepare", "samples", "encoder", "autoencoder", "latents", "denoiser", "pairs", "renderer", "curves", "all"],
-)
+@pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_has_help(stage, capsys):
     with pytest.raises(SystemExit) as stop:
         run(["train", stage, "--help"])

@@ -1,0 +1,103 @@
+"""Heads for the amplitude: what they are fed, how they learn, and how they are calibrated."""
+
+import numpy as np
+import pytest
+import torch
+
+from stillwave.model import amplitude
+from stillwave.model.clips import Clip
+from stillwave.model.image_encoder import ImageEncoder
+from stillwave.model.presets import PRESETS
+from stillwave.model.train import calibration
+from stillwave.model.train.amplitude import Cells, folds_of, save_calibration, train_heads
+from stillwave.model.train.cells import SCENE
+
+
+@pytest.mark.parametrize("name", ["edge", "paper"])
+def test_features_of_a_cell_are_as_many_as_the_heads_expect(name):
+    encoder = ImageEncoder(PRESETS[name]).eval()
+    with torch.no_grad():
+        cells = amplitude.cell_features(*encoder.see(torch.rand(1, 3, 64, 96)))
+        chance, bands = encoder.amplitude(cells)
+    assert cells.shape == (1, len(encoder.amplitude.mean), 4, 6)
+    assert chance.shape == (1, len(amplitude.AMPLITUDE_STEPS), 4, 6)
+    assert bands.shape == (1, PRESETS[name].num_slices, 4, 6)
+
+
+def test_nothing_moves_where_nothing_can_be_seen():
+    photo = torch.full((1, 3, 64, 64), 0.5)
+    photo[..., 32:] = torch.rand(1, 3, 64, 32)
+    certain = torch.ones(1, len(amplitude.AMPLITUDE_STEPS), 4, 4)
+    total = amplitude.expected_amplitude(certain, photo)[0, 0]
+    assert total[:, 0].max() < 0.02
+    assert total[:, 3].min() > 1
+
+
+def test_the_power_of_the_frequencies_adds_up_to_the_amplitude():
+    torch.manual_seed(0)
+    heads = amplitude.AmplitudeHeads(20, 15).eval()
+    cells, photo = torch.randn(1, 20, 4, 6), torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        per_frequency = heads.amplitude(cells, photo)
+        total = amplitude.expected_amplitude(heads(cells)[0], photo)
+    torch.testing.assert_close((2 * per_frequency.square().sum(1, keepdim=True)).sqrt(), total)
+
+
+def write_cells(folder, sources, rule):
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for i, source in enumerate(sources):
+        features = rng.normal(size=(12, 96)).astype(np.float16)
+        moves = rule(features).astype(np.float16)
+        exceeds, bands = np.tile(moves, (len(amplitude.AMPLITUDE_STEPS), 1)), np.tile(moves, (3, 1))
+        np.savez(folder / f"{i:06d}.npz", source=source, features=features, exceeds=exceeds, bands=bands)
+
+
+def test_heads_learn_what_moves(tmp_path):
+    write_cells(tmp_path / "cells", [SCENE, "rose", "tree", SCENE], lambda x: x[3] > 0)
+    heads = train_heads(Cells(tmp_path / "cells", torch.ones(3)), tmp_path, "amplitude", steps=200)
+    cells = torch.zeros(1, 12, 1, 2)
+    cells[0, 3, 0] = torch.tensor([-2.0, 2.0])
+    still, moving = heads(cells)[0][0, 0, 0]
+    assert still < 0.3 < 0.7 < moving
+
+
+def test_clips_count_alike_however_many_samples_they_have(tmp_path):
+    write_cells(tmp_path / "cells", ["rose"] * 3 + ["tree"] + [SCENE] * 2, lambda x: x[0] > 0)
+    cells = Cells(tmp_path / "cells", torch.ones(3))
+    rose, tree = cells.chance[: 3 * 96].sum(), cells.chance[3 * 96 : 4 * 96].sum()
+    torch.testing.assert_close(rose, tree)
+    assert len(Cells(tmp_path / "cells", torch.ones(3), without=["rose"]).features) == 3 * 96
+
+
+def test_cuts_of_a_video_are_never_in_two_folds():
+    frames, volume = np.zeros((2, 4, 4, 3), np.uint8), np.zeros((2, 4, 2, 2), np.float32)
+    clips = [Clip(f"long_{i}", frames, volume, video="long") for i in range(3)]
+    clips += [Clip(name, frames, volume) for name in ("a", "b", "c", "d")]
+    folds = folds_of(clips)
+    assert sorted(name for fold in folds for name in fold) == ["a", "b", "c", "d", "long"]
+    assert all(folds)
+
+
+def test_calibration_finds_gain_and_tilt(monkeypatch):
+    monkeypatch.setattr(calibration, "TARGET_OCTAVES", 0.0)
+    rng = np.random.default_rng(0)
+    tilt, predictions = np.linspace(2, 0.5, 15), []
+    for level in (0.5, 1.0, 2.0):
+        total, share = level * rng.uniform(0.5, 2, (9, 16)), np.full((15, 9, 16), 1 / 15)
+        truth = calibration.Calibration(1.5, 1.0, tilt)
+        measured = calibration.volume_of(truth.amplitude(calibration.Prediction(total, share, None)), 144, 256)
+        predictions.append(calibration.Prediction(total, share, measured))
+    found = calibration.calibrate(predictions)
+    assert found.power == 1.0
+    assert found.gain == pytest.approx(1.5, rel=0.03)
+    np.testing.assert_allclose(found.tilt / found.tilt.mean(), tilt / tilt.mean(), rtol=0.03)
+
+
+def test_a_calibration_is_kept_in_the_checkpoint(tmp_path):
+    heads = amplitude.AmplitudeHeads(12, 3)
+    state = {"network": heads.state_dict(), "average": heads.state_dict()}
+    torch.save(state, tmp_path / "amplitude.pt")
+    save_calibration(tmp_path / "amplitude.pt", calibration.Calibration(2.0, 1.5, np.array([1.0, 2.0, 3.0])))
+    kept = torch.load(tmp_path / "amplitude.pt", weights_only=True)["average"]
+    assert (float(kept["gain"]), float(kept["power"]), kept["tilt"].tolist()) == (2.0, 1.5, [1.0, 2.0, 3.0])
