@@ -25,9 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     if (args.run is None) != args.random_weights:
         parser.error("give a training run, or --random-weights and none")
-    torch.set_num_threads(args.threads)
-
     preset = PRESETS[args.preset]
+    if not preset.runs:
+        parser.error(f"the runtime can't sample {preset.name}: it is an ablation, to be trained and measured only")
+    torch.set_num_threads(args.threads)
     weights = random_weights(preset) if args.random_weights else trained_weights(preset, args.run)
     manifest = write_bundle(args.output, preset, weights, provenance_of(args.run), args.name, args.precision)
     for name, network in manifest.networks.items():

@@ -109,7 +109,7 @@ def trained_weights(preset: Preset, run: Path) -> Weights:
     """Averaged weights of every training stage in a run's folder."""
     image_encoder = load_average(run, "encoder", ImageEncoder(preset))
     load_average(run, "amplitude", image_encoder.amplitude)
-    scales = np.load(run / "scales.npy")
+    scales = np.load(run / "scales.npy")[: preset.num_frequencies]
     stage = "distilled" if (run / "distilled.pt").exists() else "denoiser"
     denoiser = load_average(run, stage, Denoiser(preset, image_encoder.condition_channels))
     decoder = load_average(run, "autoencoder", Autoencoder(preset)).decoder

@@ -125,7 +125,7 @@ def motion_gate(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def load_clip(path: Path, cache: Path, num_frequencies: int = 16) -> Clip:
     """A clip's frames and volume; the flow, a minute of work, is kept in `cache`."""
     frames = read_frames(path)
-    kept = cache / f"{path.stem}.npy"
+    kept = cache / f"{path.stem}{'' if num_frequencies == 16 else f'-k{num_frequencies}'}.npy"
     if not kept.exists():
         cache.mkdir(parents=True, exist_ok=True)
         np.save(kept, spectrum.volume_from_motion(measure_motion(frames), num_frequencies))

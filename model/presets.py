@@ -1,6 +1,9 @@
-"""The two families of networks as flat typed values; the same code builds both."""
+"""The two families of networks, and the paper's ablations, as flat typed values; the same code builds all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+NORMALISATIONS = ("adaptive", "linear")
+SLICES = ("coordinated", "independent", "one volume")
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,28 @@ class Preset:
     latent_channels: int = 4
     num_frequencies: int = 16
     num_frames: int = 150
+    normalisation: str = "adaptive"  # or "linear": one scale for all frequencies, no square root
+    slices: str = "coordinated"  # or "independent", or "one volume" of all of them as channels
+
+    def __post_init__(self) -> None:
+        if self.normalisation not in NORMALISATIONS or self.slices not in SLICES:
+            wanted = f"normalisation of {NORMALISATIONS} and slices of {SLICES}"
+            raise ValueError(f"preset {self.name}: {wanted}, got {self.normalisation!r} and {self.slices!r}")
 
     @property
     def num_slices(self) -> int:
         """Frequencies the networks predict: k = 1..K-1, see runtime/spectrum.py."""
         return self.num_frequencies - 1
+
+    @property
+    def as_one_volume(self) -> "Preset":
+        """The preset whose denoiser sees all slices' latents as channels of one."""
+        return replace(self, latent_channels=self.latent_channels * self.num_slices, num_frequencies=2)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the runtime knows how to sample it: ablations that it doesn't are trained and measured only."""
+        return self.normalisation == "adaptive" and self.slices != "one volume"
 
     @property
     def latent_stride(self) -> int:
@@ -66,4 +86,12 @@ PAPER = Preset(
     synthesis_blocks=4,
 )
 
-PRESETS = {preset.name: preset for preset in (EDGE, PAPER)}
+# Table 2 of the paper, at the sizes of `edge`. Splatting and the repeated photo: `stillwave evaluate video`.
+ABLATIONS = (
+    *(replace(EDGE, name=f"edge-k{K}", num_frequencies=K) for K in (4, 8, 24)),
+    replace(EDGE, name="edge-linear", normalisation="linear"),
+    replace(EDGE, name="edge-independent", slices="independent"),
+    replace(EDGE, name="edge-volume", slices="one volume"),
+)
+
+PRESETS = {preset.name: preset for preset in (EDGE, PAPER, *ABLATIONS)}

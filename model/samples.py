@@ -90,11 +90,11 @@ def jitter_colour(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def sample_from_scene(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def sample_from_scene(seed: int, num_frequencies: int = 16) -> tuple[np.ndarray, np.ndarray]:
     from .scenes import Scene
 
     scene = Scene.random(seed, PHOTO_SIZE)
-    return scene.photo(), scene.spectral_volume(GRID)
+    return scene.photo(), scene.spectral_volume(GRID, num_frequencies)
 
 
 def samples(
@@ -111,15 +111,16 @@ def samples(
             cuts = videos[names[int(rng.integers(len(names)))]]  # a long video counts as much as a short one
             yield sample_from_clip(cuts[int(rng.integers(len(cuts))) if len(cuts) > 1 else 0], rng)
         else:
-            yield sample_from_scene(index)
+            yield sample_from_scene(index, len(clips[0].volume))
 
 
-def load_clips(folder: Path, cache: Path, without: tuple[str, ...] = ()) -> list[Clip]:
-    """The loops of a folder, or what `stillwave train prepare` kept of a folder of videos."""
+def load_clips(folder: Path, cache: Path, without: tuple[str, ...] = (), num_frequencies: int = 16) -> list[Clip]:
+    """The loops of a folder, or what `stillwave train prepare` kept of a folder of videos (16 frequencies)."""
     if is_prepared(folder):
         clips = load_prepared(folder, without)
     else:
-        clips = [load_clip(path, cache) for path in sorted(folder.glob("*.mp4")) if path.stem not in without]
+        paths = sorted(path for path in folder.glob("*.mp4") if path.stem not in without)
+        clips = [load_clip(path, cache, num_frequencies) for path in paths]
     if not clips:
         raise VideoError(f"{folder}: no clips in it; name a folder of .mp4 loops, or of `stillwave train prepare`")
     return clips
@@ -143,9 +144,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--without", nargs="*", default=[], help="clips to hold out")
+    parser.add_argument("--frequencies", type=int, default=16, help="k = 0 counts; ablations want more")
     args = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    clips = load_clips(args.clips, args.pool / "flow", tuple(args.without))
+    clips = load_clips(args.clips, args.pool / "flow", tuple(args.without), args.frequencies)
     args.pool.mkdir(parents=True, exist_ok=True)
     np.save(args.pool / "scales.npy", frequency_scales(clips))
     for index in tqdm(range(args.start, args.start + args.count)):

@@ -67,12 +67,13 @@ class TrunkMotion(nn.Module):
 
     def __init__(self, weights: Path):
         super().__init__()
-        self.trunk = MobileNetV2().eval()
-        self.trunk.load(weights)
+        trunk = MobileNetV2().eval()
+        trunk.load(weights)
+        self.first = nn.Sequential(trunk.stem, *trunk.stages[:2])
 
     def forward(self, windows: Tensor) -> Tensor:
         count, length = windows.shape[:2]
-        features = self.trunk(windows.flatten(0, 1).float() / 255)[1]
+        features = self.first(windows.flatten(0, 1).float() / 127.5 - 1)
         features = features.reshape(count, length, *features.shape[1:])
         wander = features.std(1).mean((2, 3))
         pace = features.diff(dim=1).abs().mean((1, 3, 4))

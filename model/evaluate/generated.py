@@ -35,6 +35,17 @@ class Method:
             raise ValueError(f"frequencies count k = 0, so 2 is the least, got {self.frequencies}")
 
 
+# Of the paper's ablations those that need no other networks: how the motion is cut, and how it is rendered.
+ABLATIONS = {
+    "predicted": Method(),
+    "measured": Method("measured"),
+    "measured, K = 8": Method("measured", 8),
+    "measured, K = 4": Method("measured", 4),
+    "average splat": Method("measured", renderer="average"),
+    "repeated photo": Method("none"),
+}
+
+
 def generate(animator: Animator, clip: Clip, method: Method, count: int, size: tuple[int, int]) -> np.ndarray:
     """The first `count` frames of a video that begins as the clip does: uint8 (count, H, W, 3)."""
     photo = cv2.resize(clip.frames[0], size, interpolation=cv2.INTER_AREA)

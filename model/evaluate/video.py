@@ -7,7 +7,7 @@ makes a video of every clip's first frame; `--motion`, `--frequencies` and `--re
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,8 @@ from .features import (
     features_of_frames,
     features_of_windows,
 )
-from .generated import MOTIONS, RENDERERS, Method, generate
+from .generated import ABLATIONS, MOTIONS, RENDERERS, Method, generate
+from .table import print_table
 
 CROP = (256, 128)  # width, height, px: the paper's
 WINDOW_STRIDE = 4  # frames between windows
@@ -94,16 +95,6 @@ def sliding(measure: Measure, real: list[np.ndarray], generated: list[np.ndarray
     return result
 
 
-def videos(args: argparse.Namespace, method: Method) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Name, real and generated frames (T, 128, 256, 3) of every clip."""
-    with Animator(args.bundle) as animator:
-        for clip in load_clips(args.clips, args.cache, tuple(args.without)):
-            count = min(len(clip.frames), args.frames)
-            real = np.stack([clip.frames[t] for t in range(count)])
-            size = (args.width, round(args.width * real.shape[1] / real.shape[2]))
-            yield clip.name, centre_crop(real), centre_crop(generate(animator, clip, method, count, size))
-
-
 def slice_proof(name: str, real: np.ndarray, generated: np.ndarray) -> Proof:
     """X-t slices (paper figure 5) along the real video's liveliest row, time downwards: real above generated."""
     row = int(real.astype(np.float32).std(0).mean((1, 2)).argmax())
@@ -123,6 +114,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--motion", choices=MOTIONS, default="predicted", help="none: the photo repeated")
     parser.add_argument("--frequencies", type=int, default=16, help="kept of the motion, k = 0 counts")
     parser.add_argument("--renderer", choices=RENDERERS, default="network")
+    parser.add_argument("--ablations", action="store_true", help="the paper's, of motion and rendering, in one table")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--frames", type=int, default=150, help="of each video, at most (default: %(default)s)")
@@ -133,6 +125,45 @@ def options() -> argparse.ArgumentParser:
     return parser
 
 
+def evaluate(args: argparse.Namespace, chosen: list[Measure], methods: dict[str, Method]) -> tuple[dict, list[Proof]]:
+    """Distances of each method's videos to the real ones, and X-t slices of the first method."""
+    real: dict[str, list[np.ndarray]] = {m.name: [] for m in chosen}
+    made: dict[str, dict[str, list[np.ndarray]]] = {name: {m.name: [] for m in chosen} for name in methods}
+    proofs = []
+    with Animator(args.bundle) as animator:
+        for clip in load_clips(args.clips, args.cache, tuple(args.without)):
+            count = min(len(clip.frames), args.frames)
+            frames = np.stack([clip.frames[t] for t in range(count)])
+            size = (args.width, round(args.width * frames.shape[1] / frames.shape[2]))
+            frames = centre_crop(frames)
+            keep_features(chosen, frames, real)
+            for i, (name, method) in enumerate(methods.items()):
+                generated = centre_crop(generate(animator, clip, method, count, size))
+                keep_features(chosen, generated, made[name])
+                if i == 0:
+                    proofs.append(slice_proof(clip.name, frames, generated))
+    return {name: compare_all(chosen, real, features) for name, features in made.items()}, proofs
+
+
+def keep_features(chosen: list[Measure], frames: np.ndarray, kept: dict[str, list[np.ndarray]]) -> None:
+    """Adds a video's features to those of each measure that it is long enough for."""
+    for measure in chosen:
+        if len(frames) >= measure.length:
+            kept[measure.name].append(measure.features(frames))
+
+
+def compare_all(chosen: list[Measure], real: dict, made: dict) -> dict[str, dict]:
+    distances, over_time = {}, {}
+    for measure in chosen:
+        a, b = real[measure.name], made[measure.name]
+        if sum(map(len, b)) < 2:
+            print(f"{measure.name}: the videos are too short for windows of {measure.length} frames")
+            continue
+        distances[measure.name] = measure.compare(np.concatenate(a), np.concatenate(b))
+        over_time[measure.name] = sliding(measure, a, b)
+    return {"distances": distances, "over_time": over_time}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = options()
     args = parser.parse_args(arguments)
@@ -140,29 +171,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = measures(args.inception, args.i3d, args.dt_i3d, args.encoder_weights)
     if not (chosen or args.slices):
         parser.error("nothing to measure with: give --inception, --i3d, --dt-i3d, --encoder-weights, or --slices")
-    method = Method(args.motion, args.frequencies, args.renderer, args.seed, args.steps)
-    features: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {m.name: ([], []) for m in chosen}
-    proofs = []
-    for name, real, generated in videos(args, method):
-        for measure in chosen:
-            for kept, frames in zip(features[measure.name], (real, generated), strict=True):
-                if len(frames) >= measure.length:
-                    kept.append(measure.features(frames))
-        proofs.append(slice_proof(name, real, generated))
-    results, over_time = {}, {}
-    for measure in chosen:
-        real_features, made_features = features[measure.name]
-        if made_features:
-            results[measure.name] = measure.compare(np.concatenate(real_features), np.concatenate(made_features))
-            over_time[measure.name] = sliding(measure, real_features, made_features)
-            print(f"{measure.name:<12}{results[measure.name]:12.4f}", flush=True)
+    one = Method(args.motion, args.frequencies, args.renderer, args.seed, args.steps)
+    methods = ABLATIONS if args.ablations else {args.motion: one}
+    results, proofs = evaluate(args, chosen, methods)
+    if chosen:
+        print_table({name: row["distances"] for name, row in results.items()}, with_mean=False)
     if args.encoder_weights:
         print("trunk distances are of MobileNetV2 features: not comparable to the paper's")
     if args.slices:
         contact_sheet(proofs).save(args.slices)
     if args.output:
-        record = {"method": asdict(method), "clips": len(proofs), "frames": args.frames}
-        args.output.write_text(json.dumps({**record, "distances": results, "over_time": over_time}, indent=1))
+        record = {name: {"method": asdict(methods[name]), **row} for name, row in results.items()}
+        facts = {"clips": len(proofs), "frames": args.frames, "width": args.width}
+        args.output.write_text(json.dumps({**facts, "methods": record}, indent=1))
 
 
 if __name__ == "__main__":

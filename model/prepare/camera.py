@@ -5,14 +5,14 @@ import numpy as np
 
 SPACING = 8  # cells between the places where the flow is looked at
 AGREEMENT = 0.35  # px of the flow's grid
-LEAST_AGREED = 0.25  # of the places, in the median frame: else what moves together is not the surroundings
+LEAST_ALIKE = 0.25  # of the places, in the median frame: else what moves together is not the surroundings
 FARTHEST = 0.04  # of the width that the camera may travel: beyond, the picture's edges are other things
 
 
-def camera_paths(F: np.ndarray) -> np.ndarray | None:
+def camera_paths(F: np.ndarray, least: float = LEAST_ALIKE) -> np.ndarray | None:
     """Shift, turn and zoom of the surroundings from the first frame to each: flow (T, 2, h, w) -> (T, 2, 3).
 
-    None where no such path explains most of the flow, or the camera travels too far.
+    None where no such path explains at least a share of the flow, or the camera travels too far.
     """
     h, w = F.shape[2:]
     y, x = (a.ravel() for a in np.mgrid[SPACING // 2 : h : SPACING, SPACING // 2 : w : SPACING])
@@ -28,7 +28,7 @@ def camera_paths(F: np.ndarray) -> np.ndarray | None:
             return None
         paths.append(path)
         agreed.append(agree.mean())
-    return np.stack(paths) if np.median(agreed) >= LEAST_AGREED else None
+    return np.stack(paths) if np.median(agreed) >= least else None
 
 
 def without_camera(F: np.ndarray, paths: np.ndarray) -> np.ndarray:

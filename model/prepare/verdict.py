@@ -8,7 +8,7 @@ import numpy as np
 from stillwave.runtime import spectrum
 
 from ..clips import measure_flow, motion_gate
-from .camera import camera_paths, held_still, without_camera
+from .camera import LEAST_ALIKE, camera_paths, held_still, without_camera
 
 # The paper's figures are px of its 256 x 160 pictures; here they are px of a grid 256 wide.
 CAMERA_PX, CAMERA_SHARE = 1.0, 0.95
@@ -16,8 +16,12 @@ CAMERA_PX, CAMERA_SHARE = 1.0, 0.95
 # (all but one of the 19 development loops don't): here a small part of the picture has to move visibly.
 MOVING_PX, MOVING_SHARE = 0.5, 0.005
 CUT_LEVELS, CUT_RATIO = 10.0, 6.0  # grey levels between frames, and of the median: another take begins
-# A loop's last frame is an ordinary step from its first and its speed goes on there (or it is the first again).
-LOOP_STEPS, LOOP_TURN, SAME_FRAME = 1.5, 1.5, 0.25
+# A camera that creeps less than the paper's filter sees: nearly all moves a little, and most of it alike.
+CREEPING_SHARE, CREEPING_ALIKE = 0.9, 0.6
+# Share of the moving pixels whose last frame is at most so many ordinary steps from the first, their speed going on
+# there, or is the first again. 19 development loops: .83 and more; cut short, or other clips: .40 and less.
+LOOP_SHARE, LOOP_STEPS, SAME_FRAME = 0.65, 1.5, 0.25
+LEAST_PX = 0.02  # of a step or turn: below is noise
 NUM_FREQUENCIES = 16
 
 
@@ -43,26 +47,26 @@ def judge(frames: np.ndarray) -> Verdict:
     jump = largest_jump(frames)
     if jump > 1:
         return Verdict("scene cut", {"cut": jump})
-    F, gate, paths = measure_flow(frames), 1.0, None
-    figures = {"camera_share": camera_share(F)}
-    if figures["camera_share"] >= CAMERA_SHARE:
-        paths = camera_paths(F)
-        if paths is None:
-            return Verdict("camera moves", figures, activity=trajectory_magnitude(F))
+    F, gate = measure_flow(frames), 1.0
+    figures = {"camera_share": share_above(F, CAMERA_PX)}
+    travels = figures["camera_share"] >= CAMERA_SHARE
+    creeps = share_above(F, MOVING_PX) >= CREEPING_SHARE
+    paths = camera_paths(F, LEAST_ALIKE if travels else CREEPING_ALIKE) if travels or creeps else None
+    if paths is not None:
         frames, gate = held_still(frames, paths)
         F = without_camera(F, paths)
-        figures["held_share"] = camera_share(F * gate)
-        if figures["held_share"] >= CAMERA_SHARE:
-            return Verdict("camera moves", figures, activity=trajectory_magnitude(F))
+        figures["held_share"] = share_above(F * gate, CAMERA_PX)
+        travels = figures["held_share"] >= CAMERA_SHARE
+    if travels:
+        return Verdict("camera moves", figures, activity=trajectory_magnitude(F))
     F = F * (gate * motion_gate(frames, (frames.shape[2] // 2, frames.shape[1] // 2)))
     activity = trajectory_magnitude(F)
     figures |= {"mean_px": float(activity.mean()), "moving_share": float((activity > MOVING_PX).mean())}
     if figures["moving_share"] < MOVING_SHARE:
         return Verdict("nothing moves", figures, held=paths is not None, activity=activity)
-    step, turn = seam(F)
-    figures |= {"closing_step": step, "closing_turn": turn}
+    figures["closing_share"] = closing_share(F)
     # a held camera's later frames are not those of the file, so only the first is a start frame
-    is_loop = paths is None and (step < SAME_FRAME or (step <= LOOP_STEPS and turn <= LOOP_TURN))
+    is_loop = paths is None and figures["closing_share"] >= LOOP_SHARE
     drift = np.zeros_like(F[0]) if is_loop else end_drift(F)
     volume = spectrum.volume_from_motion(without_drift(F, drift), NUM_FREQUENCIES)
     return Verdict("", figures, is_loop, paths is not None, activity, volume, drift)
@@ -73,9 +77,11 @@ def trajectory_magnitude(F: np.ndarray) -> np.ndarray:
     return np.sqrt((F**2).sum(1)).mean(0)
 
 
-def camera_share(F: np.ndarray) -> float:
-    """Pixels whose mean trajectory magnitude is above 1 px (paper). Ungated: a pan shows on flat sky, too."""
-    return float((trajectory_magnitude(F) > CAMERA_PX).mean())
+def share_above(F: np.ndarray, px: float) -> float:
+    """Pixels whose mean trajectory magnitude is above so many px (paper: 1 px). Where it is asked for a camera,
+    ungated: a pan shows on flat sky, too.
+    """
+    return float((trajectory_magnitude(F) > px).mean())
 
 
 def largest_jump(frames: np.ndarray) -> float:
@@ -85,19 +91,17 @@ def largest_jump(frames: np.ndarray) -> float:
     return float(change.max() / max(CUT_LEVELS, CUT_RATIO * float(np.median(change))))
 
 
-def seam(F: np.ndarray) -> tuple[float, float]:
-    """The step from the last frame back to the first, and how much the motion turns there, where things move:
-    in 90th and 95th percentiles of the window's own steps and turns.
+def closing_share(F: np.ndarray) -> float:
+    """Share of the moving pixels whose last frame is as near the first, in place and speed, as frames usually are:
+    near 1 for a loop. By pixels, because what passes through counts as much as it covers.
     """
-    moving = trajectory_magnitude(F) > MOVING_PX
-
-    def size(x: np.ndarray) -> np.ndarray:
-        return np.sqrt((x**2).sum(-3)[..., moving].mean(-1))
-
-    steps, turns = size(np.diff(F, axis=0)), size(np.diff(F, 2, axis=0))
-    turn = max(size(F[1] + F[-1]), size(F[-2] - 2 * F[-1]))  # F_0 is zero
-    step = size(F[-1])
-    return float(step / max(np.percentile(steps, 90), 1e-3)), float(turn / max(np.percentile(turns, 95), 1e-3))
+    moving = F[:, :, trajectory_magnitude(F) > MOVING_PX]  # (T, 2, n); F_0 is zero
+    steps, turns = (np.linalg.norm(np.diff(moving, n, axis=0), axis=1) for n in (1, 2))
+    step = np.linalg.norm(moving[-1], axis=0)
+    turn = np.maximum(*(np.linalg.norm(x, axis=0) for x in (moving[1] + moving[-1], moving[-2] - 2 * moving[-1])))
+    step /= np.maximum(np.percentile(steps, 90, axis=0), LEAST_PX)
+    turn /= np.maximum(np.percentile(turns, 95, axis=0), LEAST_PX)
+    return float(((step <= SAME_FRAME) | ((step <= LOOP_STEPS) & (turn <= LOOP_STEPS))).mean())
 
 
 def end_drift(F: np.ndarray) -> np.ndarray:

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         autoencoder.encoder.load_state_dict(run.average.encoder.state_dict())
         autoencoder.encoder.requires_grad_(False)
 
-    pool = Pool(args.pool, seed=run.rng)
+    pool = Pool(args.pool, seed=run.rng, preset=preset)
     for step in run:
         if step % 20 == 0:
             pool.refresh()

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,13 +90,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     preset = PRESETS[args.preset]
     latents = Latents(args.run / "latents", seed=2)
     signal = torch.from_numpy(Schedule().signal()).float()
-    denoiser = Denoiser(preset, ImageEncoder(preset).condition_channels).to(memory_format=torch.channels_last)
+    whole = preset.slices == "one volume"
+    sizes, slices = (preset.as_one_volume, None) if whole else (preset, args.slices)
+    denoiser = Denoiser(sizes, ImageEncoder(preset).condition_channels).to(memory_format=torch.channels_last)
     run = Run(args.run, "slices", denoiser, [{"params": list(denoiser.parameters()), "lr": 6e-4}], args.steps)
     latents.rng, signal = run.rng, signal.to(run.device)
     for step in run:
         if step % 50 == 0:
             latents.refresh()
-        run.update(velocity_loss(denoiser, signal, *run.place(*latents.batch(run.share(args.photos), args.slices))))
+        z, condition, frequency = run.place(*latents.batch(run.share(args.photos), slices))
+        z = z.view(len(condition), -1, *z.shape[2:]) if whole else z
+        run.update(velocity_loss(denoiser, signal, z, condition, frequency))
+    if preset.slices != "coordinated":  # an ablation of the paper: nothing to coordinate
+        if run.is_main:
+            shutil.copy(args.run / "slices.pt", args.run / "denoiser.pt")
+        return
 
     load_average(args.run, "slices", denoiser).train()
     mixing = denoiser.frequency_attention()

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     learned = [p for p in encoder.parameters() if p.requires_grad]
     run = Run(args.run, "encoder", encoder, [{"params": learned, "lr": 1e-3}], args.steps, ema=0.99)
 
-    pool = Pool(args.pool, seed=run.rng)
+    pool = Pool(args.pool, seed=run.rng, preset=PRESETS[args.preset])
     for step in run:
         if step % 20 == 0:
             pool.refresh()

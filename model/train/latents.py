@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     slice_encoder = load_average(args.run, "autoencoder", Autoencoder(preset)).encoder.to(
         memory_format=torch.channels_last
     )
-    pool = Pool(args.pool)
+    pool = Pool(args.pool, preset=preset)
     folder = args.run / "latents"
     folder.mkdir(parents=True, exist_ok=True)
     for source in tqdm(pool.paths, mininterval=10):

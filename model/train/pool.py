@@ -8,16 +8,30 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from stillwave.runtime import spectrum
+from stillwave.runtime.errors import StillwaveError
 
 from ..amplitude import AMPLITUDE_STEPS
+from ..presets import EDGE, Preset
+
+
+class PoolError(StillwaveError):
+    """Samples that a preset can't be trained on."""
+
+    exit_code = 2
 
 
 class Pool:
     """Photos and volumes by random draw; keeps photos and targets in memory, re-reads volumes."""
 
-    def __init__(self, folder: Path, seed: int | np.random.Generator = 0):
-        self.folder, self.rng = folder, np.random.default_rng(seed)
-        self.scales = np.load(folder / "scales.npy")
+    def __init__(self, folder: Path, seed: int | np.random.Generator = 0, preset: Preset = EDGE):
+        self.folder, self.rng, self.preset = folder, np.random.default_rng(seed), preset
+        scales = np.load(folder / "scales.npy")
+        if len(scales) < preset.num_frequencies:
+            raise PoolError(
+                f"{folder} holds {len(scales)} frequencies, preset {preset.name} wants {preset.num_frequencies}; "
+                f"fill another with `stillwave train samples --frequencies {preset.num_frequencies}`"
+            )
+        self.scales = scales[: preset.num_frequencies]
         self.paths: list[Path] = []
         self.kept: dict[Path, tuple[Tensor, Tensor, Tensor]] = {}
         self.refresh()
@@ -49,8 +63,12 @@ class Pool:
     def read(self, path: Path) -> tuple[Tensor, Tensor]:
         """Photo uint8 (3, 2Hg, 2Wg) and all normalised slices (K-1, 4, Hg, Wg)."""
         with np.load(path) as sample:
-            coefficients = spectrum.coefficients_from_volume(sample["volume"].astype(np.float32), self.scales)
+            volume = sample["volume"][: len(self.scales)].astype(np.float32)
             photo = sample["photo"]
+        if self.preset.normalisation == "linear":
+            coefficients = volume[1:] / self.scales[1:].max()  # the paper's ablation: one scale for all
+        else:
+            coefficients = spectrum.coefficients_from_volume(volume, self.scales)
         return torch.from_numpy(photo).permute(2, 0, 1).contiguous(), torch.from_numpy(coefficients)
 
     def _recolour(self, photos: Tensor) -> Tensor:
@@ -64,7 +82,7 @@ class Pool:
     def _targets(self, path: Path) -> tuple[Tensor, Tensor, Tensor]:
         if path not in self.kept:
             with np.load(path) as sample:
-                photo, volume = sample["photo"], sample["volume"].astype(np.float32)
+                photo, volume = sample["photo"], sample["volume"][: len(self.scales)].astype(np.float32)
             power = torch.from_numpy((volume[1:] ** 2).sum(1))  # (K-1, Hg, Wg)
             bands = functional.avg_pool2d(power, 8).sqrt() / torch.from_numpy(self.scales[1:, None, None])
             amplitude = (2 * power.sum(0)).sqrt()

@@ -12,7 +12,7 @@ from stillwave.model.prepare import command
 from stillwave.model.prepare.camera import camera_paths
 from stillwave.model.prepare.footage import VideoError, find_videos, footage_from_file
 from stillwave.model.prepare.prepared import is_prepared, load_prepared
-from stillwave.model.prepare.verdict import end_drift, judge, largest_jump, seam, without_drift
+from stillwave.model.prepare.verdict import closing_share, end_drift, judge, largest_jump, without_drift
 from stillwave.model.samples import load_clips
 from stillwave.model.samples import main as fill_pool
 from stillwave.runtime import spectrum
@@ -120,12 +120,16 @@ def test_another_take_is_a_cut():
     assert judge(np.concatenate([first, 255 - first])).reason == "scene cut"
 
 
-def test_the_seam_of_a_loop_is_an_ordinary_step():
+def test_loops_close_in_place_and_speed():
     t = np.arange(100)
     F = np.zeros((100, 2, 2, 2), np.float32)
     F[:, 0] = (4 * np.sin(2 * np.pi * t / 50))[:, None, None]
-    assert max(seam(F)) < 1.5
-    assert max(seam(F[:88])) > 1.5
+    assert closing_share(F) == 1
+    assert closing_share(F[:88]) == 0
+    assert closing_share(F[:75]) == 0  # back in its place, but on the way out
+    F[50:, :, 0] = 9
+    assert closing_share(F) == 0.5
+    assert closing_share(np.concatenate([F[:, :, 1:], 0 * F[:1, :, 1:]])) == 1  # the first frame again
 
 
 def test_only_loops_start_anywhere():

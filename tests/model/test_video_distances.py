@@ -223,16 +223,17 @@ def test_methods_that_are_not_are_refused(values, message):
 
 def test_the_command_measures_what_it_is_given(weights, clip, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(video, "load_clips", lambda *_: [clip])
-    arguments = ["clips", "--motion", "none", "--frames", "18", "--width", "256", "--encoder-weights"]
+    arguments = ["clips", "--motion", "none", "--frames", "20", "--width", "256", "--encoder-weights"]
     arguments += [str(weights / "mobilenet.pth"), "-o", str(tmp_path / "out.json"), "--slices", str(tmp_path / "x.png")]
     video.main(arguments)
     said = capsys.readouterr().out
     assert "not comparable to the paper's" in said
     result = json.loads((tmp_path / "out.json").read_text())
     # the clip's frames are all its photo, as is what is generated
-    assert result["distances"]["trunk FID"] == pytest.approx(0, abs=1e-3)
-    assert set(result["distances"]) == {"trunk FID", "trunk KID", "trunk FVD"}  # too few frames for 32
-    assert result["method"]["motion"] == "none"
+    made = result["methods"]["none"]
+    assert made["distances"]["trunk FID"] == pytest.approx(0, abs=1e-3)
+    assert set(made["distances"]) == {"trunk FID", "trunk KID", "trunk FVD"}  # too few frames for 32
+    assert made["method"]["motion"] == "none"
     assert (tmp_path / "x.png").stat().st_size > 100
     with pytest.raises(SystemExit):
         video.main(["clips"])
