@@ -17,6 +17,7 @@ from stillwave.kernels.checks import PIXEL_LIMIT
 THREADS = 256  # of a block, always
 SCAN_TILE = 16 * THREADS  # cells that a block scans
 MAX_LEVELS = 4
+STARTS_OFFSET = 12  # bytes: the second start is then aligned for loads of 16
 PIXELS = 8  # of the motion that a thread makes
 SOURCE = "device.cu"
 FATBIN = "stillwave_kernels.fatbin"
@@ -229,10 +230,10 @@ class Splat:
         return sum(h * w * c // 8 for h, w, c in self.levels)
 
     def buffers(self) -> dict[str, int]:
-        """Bytes of each part of the index, by its name in `Pyramid`."""
+        """Bytes of each part of the index, by its name in `Pyramid`; each at a multiple of 16."""
         return {
             "cells": 4 * self.num_sources,
-            "starts": 4 * (self.num_cells + 1),
+            "starts": 4 * (self.num_cells + 1) + STARTS_OFFSET,
             "order": 4 * self.num_sources,
             "shares": 16 * self.num_sources,
             "tile_sums": 4 * -(-self.num_cells // SCAN_TILE),
@@ -245,6 +246,7 @@ class Splat:
         fields     all others of `Pyramid`, but the counts
         """
         p = Pyramid(num_levels=len(self.levels), **fields)
+        p.starts = fields["starts"] + STARTS_OFFSET
         source = cell = vector = 0
         for j, ((h, w, c), where) in enumerate(zip(self.levels, addresses, strict=True)):
             p.level[j] = Level(*where, h, w, c, source, cell, vector)

@@ -35,7 +35,7 @@ struct Pyramid {
   const float* activity_map;  // of level 0
   float* activity;            // of level 0: the map times liveliness
   int* cells;                 // of every source, or -1
-  int* starts;                // (num_cells + 1,)
+  int* starts;                // (num_cells + 1,); the second at a multiple of 16 bytes
   int* order;                 // of every entry: the source, counted in its level
   Share* shares;
   int* tile_sums;
@@ -84,13 +84,38 @@ struct Counts {
 
 SW_BODY Counts counts_at(const int* counts, int first, int num_cells) {
   Counts found;
+  if (first + kScanItems <= num_cells) {
+    SW_UNROLL
+    for (int i = 0; i < kScanItems; i += 4) {
+      const int4 four = *reinterpret_cast<const int4*>(counts + first + i);
+      found.of[i] = four.x;
+      found.of[i + 1] = four.y;
+      found.of[i + 2] = four.z;
+      found.of[i + 3] = four.w;
+    }
+  } else {
+    SW_UNROLL
+    for (int i = 0; i < kScanItems; ++i) found.of[i] = first + i < num_cells ? counts[first + i] : 0;
+  }
   found.sum = 0;
   SW_UNROLL
-  for (int i = 0; i < kScanItems; ++i) {
-    found.of[i] = first + i < num_cells ? counts[first + i] : 0;
-    found.sum += found.of[i];
-  }
+  for (int i = 0; i < kScanItems; ++i) found.sum += found.of[i];
   return found;
+}
+
+SW_BODY void write_counts(int* counts, int first, int num_cells, const Counts& values) {
+  if (first + kScanItems <= num_cells) {
+    SW_UNROLL
+    for (int i = 0; i < kScanItems; i += 4) {
+      *reinterpret_cast<int4*>(counts + first + i) =
+          int4{values.of[i], values.of[i + 1], values.of[i + 2], values.of[i + 3]};
+    }
+    return;
+  }
+  SW_UNROLL
+  for (int i = 0; i < kScanItems; ++i) {
+    if (first + i < num_cells) counts[first + i] = values.of[i];
+  }
 }
 
 SW_BODY void sift_down(int* heap, int root, int size) {

@@ -10,6 +10,7 @@ using uint16_t = unsigned short;
 using int32_t = int;
 using uint32_t = unsigned;
 using int64_t = long long;
+using uintptr_t = unsigned long long;
 #else
 #include <stdint.h>
 #endif

@@ -11,23 +11,38 @@ struct Map {
   float least;  // what is below becomes this
 };
 
-// Channel `c` of the pixel whose taps these are.
+// Channels of one place: loaded at once.
 template <int kChannels>
-SW_BODY float resized(const float* field, int height, int width, const Taps& rows,
-                      const Taps& columns, int c) {
-  float combined[4];
+struct alignas(kChannels * sizeof(float)) Cell {
+  float channel[kChannels];
+};
+
+// The pixel whose taps these are.
+template <int kChannels>
+SW_BODY Cell<kChannels> resized(const float* field, int height, int width, const Taps& rows,
+                                const Taps& columns) {
+  const auto* cells = reinterpret_cast<const Cell<kChannels>*>(field);
+  Cell<kChannels> combined[4], pixel;
   SW_UNROLL
   for (int tap = 0; tap < 4; ++tap) {
     const int x = clamped(columns.first - 1 + tap, width);
-    float column[4];
+    Cell<kChannels> column[4];
     SW_UNROLL
     for (int down = 0; down < 4; ++down) {
-      const Index y = clamped(rows.first - 1 + down, height);
-      column[down] = field[(y * width + x) * kChannels + c];
+      column[down] = cells[static_cast<Index>(clamped(rows.first - 1 + down, height)) * width + x];
     }
-    combined[tap] = weighted(rows, column[0], column[1], column[2], column[3]);
+    SW_UNROLL
+    for (int c = 0; c < kChannels; ++c) {
+      combined[tap].channel[c] = weighted(rows, column[0].channel[c], column[1].channel[c],
+                                          column[2].channel[c], column[3].channel[c]);
+    }
   }
-  return weighted(columns, combined[0], combined[1], combined[2], combined[3]);
+  SW_UNROLL
+  for (int c = 0; c < kChannels; ++c) {
+    pixel.channel[c] = weighted(columns, combined[0].channel[c], combined[1].channel[c],
+                                combined[2].channel[c], combined[3].channel[c]);
+  }
+  return pixel;
 }
 
 }  // namespace
@@ -38,6 +53,6 @@ SW_KERNEL(resize, Map) {
   if (pixel >= static_cast<Index>(m.height_out) * m.width_out) return;
   const Taps columns = taps_at(static_cast<int>(pixel % m.width_out), m.width, m.width_out);
   const Taps rows = taps_at(static_cast<int>(pixel / m.width_out), m.height, m.height_out);
-  const float value = resized<1>(m.field, m.height, m.width, rows, columns, 0);
+  const float value = resized<1>(m.field, m.height, m.width, rows, columns).channel[0];
   m.out[pixel] = value > m.least ? value : m.least;
 }

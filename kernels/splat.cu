@@ -33,8 +33,8 @@ SW_KERNEL(splat_move, Pyramid) {
   const Taps rows = taps_at(y, p.grid_height, level.height);
   const float scale_x = static_cast<float>(static_cast<double>(level.width) / p.grid_width);
   const float scale_y = static_cast<float>(static_cast<double>(level.height) / p.grid_height);
-  const float dx = scale_x * resized<2>(grid, p.grid_height, p.grid_width, rows, columns, 0);
-  const float dy = scale_y * resized<2>(grid, p.grid_height, p.grid_width, rows, columns, 1);
+  const Cell<2> motion = resized<2>(grid, p.grid_height, p.grid_width, rows, columns);
+  const float dx = scale_x * motion.channel[0], dy = scale_y * motion.channel[1];
   reinterpret_cast<float2*>(level.motion)[source] = make_float2(dx, dy);
   if (item < p.level[0].height * p.level[0].width) {
     p.activity[item] = p.activity_map[item] * p.choice->liveliness;
@@ -63,11 +63,13 @@ SW_BLOCK_KERNEL(splat_scan, Pyramid) {
   int* counts = p.starts + 1;
   const Counts found = counts_at(counts, first, p.num_cells);
   int start = before_tile + block_scan(found.sum, &tile_total);
+  Counts starts;
   SW_UNROLL
   for (int i = 0; i < kScanItems; ++i) {
-    if (first + i < p.num_cells) counts[first + i] = start;
+    starts.of[i] = start;
     start += found.of[i];
   }
+  write_counts(counts, first, p.num_cells, starts);
 }
 
 // One thread a source: its place in its cell, in any order. Afterwards starts[c + 1] is the end of c.
@@ -92,8 +94,10 @@ SW_KERNEL(splat_sort, Pyramid) {
   for (int entry = begin; entry < end; ++entry) {
     const int source = p.order[entry];
     const float2 motion = reinterpret_cast<const float2*>(level.motion)[source];
-    p.shares[entry] = share_of(source / level.width, source % level.width, motion.x, motion.y,
-                               level.importance[source]);
+    const Share share = share_of(source / level.width, source % level.width, motion.x, motion.y,
+                                 level.importance[source]);
+    reinterpret_cast<float4*>(p.shares)[entry] =
+        make_float4(share.part[0][0], share.part[0][1], share.part[1][0], share.part[1][1]);
   }
 }
 
