@@ -51,7 +51,7 @@ def compiled(compute_capability: int) -> bytes:
             f"NVRTC could not compile the kernels for sm_{compute_capability}: {told}; "
             "install an nvidia-cuda-nvrtc that knows this device"
         )
-    cubin = b" " * _checked(nvrtc, nvrtc.nvrtcGetCUBINSize(program))[0]
+    cubin: bytes = b" " * _checked(nvrtc, nvrtc.nvrtcGetCUBINSize(program))[0]
     _checked(nvrtc, nvrtc.nvrtcGetCUBIN(program, cubin))
     nvrtc.nvrtcDestroyProgram(program)
     return cubin

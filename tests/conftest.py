@@ -13,6 +13,7 @@ settings.load_profile("untimed")
 def emulated_library():
     """The CUDA kernels compiled for the processor; see emulator/device.py."""
     from emulator.device import compiled
+
     from stillwave.runtime.errors import BackendError
 
     try:

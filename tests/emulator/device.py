@@ -189,7 +189,7 @@ class EmulatedDevice(Closing):
 class HostEngine(Closing):
     """A network of ONNX Runtime on the emulated device's memory. No workspace of the caller is used."""
 
-    workspace_bytes = 4096
+    workspace_bytes, is_capturable = 4096, True
 
     def __init__(self, network: bytes, name: str, sizes: dict[str, int]) -> None:
         self._engine = OrtEngine(network, name, sizes, 1, 0)
@@ -197,8 +197,9 @@ class HostEngine(Closing):
 
     def bind(self, workspace: int, **addresses: int) -> None:
         assert all(address % ALIGNMENT == 0 for address in (workspace, *addresses.values()))
-        arrays = {s.name: array_at(addresses[s.name], shape_at(s.shape, {}), s.dtype) for s in self.inputs + self.outputs}
-        assert arrays.keys() == addresses.keys()
+        specs = self.inputs + self.outputs
+        arrays = {s.name: array_at(addresses.pop(s.name), shape_at(s.shape, {}), s.dtype) for s in specs}
+        assert not addresses, "addresses of no input or output"
         self._engine.bind(**arrays)
 
     def enqueue(self, stream: EmulatedStream) -> None:
