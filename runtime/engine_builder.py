@@ -1,0 +1,125 @@
+"""Engines are built in a process of their own: a builder that crashes or is killed for memory is an error here.
+
+`python -m stillwave.runtime.engine_builder` reads a request (a line of JSON, then the network) on stdin,
+tells its progress in lines of JSON on stdout, and leaves the engine in the file it was told.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from .errors import BackendError, StillwaveError
+from .profile import Profile
+
+KILLED = 9  # signal.SIGKILL, which Windows lacks
+Told = Callable[[str, int, int], None]  # phase, steps done, steps in all
+
+MEMORY = (
+    "the system is out of memory, it seems: lower --workspace, build for one --target or fewer networks at a time,"
+    " or close other programs"
+)
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to build; see trt_build.py. The network's bytes go beside it."""
+
+    backend: str
+    name: str
+    profile: Profile
+    targets: tuple[int, ...] = ()
+    workspace_bytes: int = 0
+    device: int = 0
+    timing: bytes = field(default=b"", repr=False)
+
+
+def build(request: BuildRequest, network: bytes, told: Told | None = None) -> tuple[bytes, bytes]:
+    """The engine and new timings from a child process, or a `BackendError` that says how the child ended."""
+    with tempfile.TemporaryDirectory(prefix="stillwave-build-") as folder:  # 0700
+        text = json.dumps({**asdict(request), "timing": request.timing.hex(), "folder": folder}) + "\n"
+        errors = Path(folder) / "errors"
+        with errors.open("wb") as stderr:
+            child = subprocess.Popen(
+                [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
+            )
+            try:
+                refusal = _converse(child, text.encode() + network, told)
+                code = child.wait()
+            finally:
+                child.kill()  # when this process is interrupted; one that has ended is left alone
+                child.wait()
+        if refusal or code:
+            raise BackendError(refusal or _how_it_ended(request, code, errors.read_text(errors="replace")))
+        return (Path(folder) / "engine").read_bytes(), (Path(folder) / "timing").read_bytes()
+
+
+def _converse(child: "subprocess.Popen[bytes]", message: bytes, told: Told | None) -> str:
+    """Hands the request over and listens to the end; what the builder refused in its own words, or ""."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    refusal = ""
+    with child.stdin as to_child, child.stdout as from_child:
+        try:
+            to_child.write(message)
+            to_child.close()
+        except BrokenPipeError:
+            return ""  # it has ended; its exit tells more
+        for line in from_child:
+            said = json.loads(line)
+            refusal = said.get("refusal", refusal)
+            if told is not None and "phase" in said:
+                told(said["phase"], said["done"], said["steps"])
+    return refusal
+
+
+def _how_it_ended(request: BuildRequest, code: int, errors: str) -> str:
+    what = f"{request.name}: the builder of {request.backend}"
+    if code == -KILLED:
+        return f"{what} was killed; {MEMORY}"
+    last = errors.strip().splitlines()[-1:] or ["it said nothing"]
+    if code < 0:
+        return f"{what} crashed (signal {-code}): {last[0]}; try another precision, and report it with the bundle"
+    if "MemoryError" in last[0] or "bad_alloc" in last[0]:
+        return f"{what} ended with {last[0]}; {MEMORY}"
+    return f"{what} failed (exit {code}): {last[0]}"
+
+
+def main() -> None:
+    """The child: one request, one engine."""
+    request = json.loads(sys.stdin.buffer.readline())
+    network, folder = sys.stdin.buffer.read(), Path(request.pop("folder"))
+    try:
+        engine, timing = _build_here(request, network)
+    except StillwaveError as error:
+        _say(refusal=str(error))
+        return
+    (folder / "timing").write_bytes(timing)
+    (folder / "engine").write_bytes(engine)
+
+
+def _build_here(request: dict[str, object], network: bytes) -> tuple[bytes, bytes]:
+    from .trt_build import built_engine
+    from .trt_library import trt_library
+
+    asked = BuildRequest(**{**request, "timing": bytes.fromhex(str(request["timing"]))})  # type: ignore[arg-type]
+    library = trt_library(asked.backend)
+    if not asked.targets:
+        from .device import open_device
+
+        open_device(asked.device)  # its context is what the builder measures on; released with the process
+    return built_engine(
+        library, network, asked.name, asked.profile, tuple(asked.targets), asked.workspace_bytes,
+        asked.timing, lambda phase, done, steps: _say(phase=phase, done=done, steps=steps),
+    )  # fmt: skip
+
+
+def _say(**said: object) -> None:
+    print(json.dumps(said), flush=True)
+
+
+if __name__ == "__main__":
+    main()
