@@ -1,15 +1,11 @@
 """Sizes and lifetimes of everything a scene needs on a device: one block of memory, planned before it is asked for."""
 
-import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from stillwave import kernels
 from stillwave.kernels import cuda
 
 from .device import ALIGNMENT
-from .engine import TensorSpec
 from .errors import BudgetError
 from .memory import Buffer, Plan, format_bytes, place
 
@@ -86,13 +82,13 @@ class DeviceLayout:
 
     def plan(self) -> Plan:
         """Offsets in one block, multiples of ALIGNMENT."""
-        return place([Buffer(name, _aligned(n), a, b) for name, (n, a, b) in self.buffers().items()], STEPS)
+        return place([Buffer(name, aligned_bytes(n), a, b) for name, (n, a, b) in self.buffers().items()], STEPS)
 
 
-def check_budget(plan: Plan, weights_bytes: int, budget: int, free_bytes: int, size: tuple[int, int]) -> None:
+def check_budget(what: str, plan: Plan, weights_bytes: int, budget: int, free_bytes: int) -> None:
     """`BudgetError` with the least that would do, before anything is allocated."""
     need = plan.nbytes + weights_bytes
-    what = f"{size[0]} x {size[1]} needs {format_bytes(need)} on the device"
+    what = f"{what} needs at least {format_bytes(need)} on the device"
     if need > budget:
         raise BudgetError(
             f"{what}, the budget is {format_bytes(budget)}; raise --memory-budget or choose a smaller --size"
@@ -101,10 +97,6 @@ def check_budget(plan: Plan, weights_bytes: int, budget: int, free_bytes: int, s
         raise BudgetError(f"{what}, {format_bytes(free_bytes)} are free; choose a smaller --size or close what uses it")
 
 
-def nbytes_of(spec: TensorSpec) -> int:
-    """Of a tensor whose shape has no symbols left."""
-    return int(np.dtype(spec.dtype).itemsize * math.prod(int(d) for d in spec.shape))
-
-
-def _aligned(nbytes: int) -> int:
-    return -(-nbytes // ALIGNMENT) * ALIGNMENT
+def aligned_bytes(nbytes: int) -> int:
+    """`nbytes`, at least 1, as a multiple of ALIGNMENT: then so is every offset."""
+    return -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT

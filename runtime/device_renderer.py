@@ -72,7 +72,7 @@ class DeviceRenderer:
             self._extract(pyramid)
             self._prepare_frame()
             self.graph: Graph = opened.enter_context(self._captured(self._enqueue_frame, synthesis))
-            self._opened = opened.pop_all()
+            self._opened, self._is_open = opened.pop_all(), True
 
     def _open_ring(self, opened: ExitStack) -> None:
         """Pinned memory: the ring's pictures, its choices, terms and scales of a pass, and one number."""
@@ -169,6 +169,8 @@ class DeviceRenderer:
 
     @contextmanager
     def _closing_on_error(self) -> Iterator[None]:
+        if not self._is_open:
+            raise ValueError("this scene is closed, by an error of its device or by close(); make another")
         try:
             yield
         except (BackendError, BudgetError):
@@ -258,7 +260,7 @@ class DeviceRenderer:
 
     def close(self) -> None:
         """Releases the engine and all memory; a second call does nothing."""
-        opened, self._opened = self._opened, ExitStack()
+        opened, self._opened, self._is_open = self._opened, ExitStack(), False
         with suppress(BackendError):  # which whoever waits for a frame hears of
             self.stream.wait()
         opened.close()
