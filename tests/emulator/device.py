@@ -7,7 +7,6 @@ kernels compute, where they write and in which order they are launched, and noth
 import ctypes
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,24 +17,28 @@ from stillwave.kernels import cuda
 from stillwave.runtime.device import ALIGNMENT
 from stillwave.runtime.engine import shape_at
 from stillwave.runtime.errors import BackendError, BudgetError
-from stillwave.runtime.ort_engine import OrtEngine
 
 HEADER = Path(__file__).with_name("cuda_on_host.h")
 GUARD = 4096  # bytes on both sides of a block that nothing may touch
 UNTOUCHED = 0xFF  # as floats: nan
 
 
-def compiled() -> ctypes.CDLL:
+def compiled_kernels(library: Path) -> None:
     """The kernels for this processor, whose products are rounded as the host kernels'."""
+    flags = ["-march=native", "-ffp-contract=off", "-Wno-unknown-pragmas"]
+    compile_library(library, *flags, "-include", HEADER, "-x", "c++", cuda.source_folder() / cuda.SOURCE)
+
+
+def compiled_driver(library: Path) -> None:
+    """A libcuda.so.1 that is none; see driver.cpp."""
+    compile_library(library, HEADER.with_name("driver.cpp"), "-ldl")
+
+
+def compile_library(library: Path, *arguments: str | Path) -> None:
     compiler = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
     if compiler is None:
         raise BackendError("the emulated device needs a C++ compiler")
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder, "kernels.so")
-        flags = ["-std=c++17", "-O1", "-march=native", "-ffp-contract=off", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
-        sources = ["-include", HEADER, "-x", "c++", cuda.source_folder() / cuda.SOURCE]
-        subprocess.run([compiler, *flags, *sources, "-o", library], check=True)
-        return ctypes.CDLL(str(library))
+    subprocess.run([compiler, "-std=c++17", "-O1", "-shared", "-fPIC", *arguments, "-o", library], check=True)
 
 
 class Closing:
@@ -190,9 +193,12 @@ class EmulatedDevice(Closing):
 class HostEngine(Closing):
     """A network of ONNX Runtime on the emulated device's memory. No workspace of the caller is used."""
 
-    workspace_bytes, is_capturable = 4096, True
+    workspace_bytes = 4096
 
-    def __init__(self, network: bytes, name: str, sizes: dict[str, int]) -> None:
+    def __init__(self, network: bytes, name: str, sizes: dict[str, int], is_capturable: bool) -> None:
+        from stillwave.runtime.ort_engine import OrtEngine
+
+        self.is_capturable = is_capturable
         self._engine = OrtEngine(network, name, sizes, 1, 0)
         self.inputs, self.outputs = self._engine.inputs, self._engine.outputs
 
@@ -204,7 +210,10 @@ class HostEngine(Closing):
         self._engine.bind(**arrays)
 
     def enqueue(self, stream: EmulatedStream) -> None:
-        stream.enqueue(self._engine.run)
+        if isinstance(stream, EmulatedStream):
+            stream.enqueue(self._engine.run)
+        else:  # of driver.cpp, which runs everything at once
+            self._engine.run()
 
     def close(self) -> None:
         self._engine.close()
@@ -214,10 +223,10 @@ class HostEngines:
     """In the place of runtime/device_engines.py."""
 
     def __init__(self, backend: str, device: EmulatedDevice, stream: EmulatedStream) -> None:
-        pass
+        self.is_capturable = isinstance(stream, EmulatedStream)
 
     def open(self, network: bytes, name: str, sizes: dict[str, int], precision: str, profile: Any) -> HostEngine:
-        return HostEngine(network, name, sizes)
+        return HostEngine(network, name, sizes, self.is_capturable)
 
 
 def array_at(address: int, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:

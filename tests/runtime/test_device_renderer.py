@@ -159,7 +159,7 @@ def test_a_budget_that_cannot_hold_is_refused_before_anything_is_allocated(on_de
         stages.budget, emulated.total_bytes = budget, total
         with pytest.raises(BudgetError, match=rf"160 x 96 needs at least \S+ MiB on the device, {reason}"):
             on_device.scene(photo, swaying)
-        with pytest.raises(BudgetError, match="needs at least .* MiB on the device"):
+        with pytest.raises(BudgetError, match=r"needs at least .* MiB on the device"):
             on_device.analyze(photo)
     stages.budget = 12 * 2**20
     with pytest.raises(BudgetError, match=r"a motion of \d+ x \d+ needs at least"):
