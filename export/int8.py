@@ -49,9 +49,11 @@ def quantised(graph: onnx.ModelProto, samples: Sequence[Sample], floor_db: float
         model = with_only(every, graph, set(names))
         return relative_error(expected, outputs_of(model, checked))
 
+    most = 10 ** (-floor_db / 10)
+    if all(_scale_is_normal(every, name) for name in candidates) and error_of(candidates) <= most:
+        return every
     errors = {name: error_of([name]) for name in candidates if _scale_is_normal(every, name)}
     order = sorted(errors, key=lambda name: errors[name])
-    most = 10 ** (-floor_db / 10)
     count = bisect_right(range(len(order) + 1), False, key=lambda n: error_of(order[:n]) > most) - 1
     return with_only(every, graph, set(order[:count]))
 

@@ -3,16 +3,13 @@
 import hashlib
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from .device import Device, DeviceEngine, Stream
 from .engine_builder import BuildRequest, Told, build
 from .engine_cache import EngineCache, EngineKey
 from .errors import BackendError
 from .profile import Profile, fixed, holds, text_of
 from .trt_library import TrtLibrary, trt_library
-
-if TYPE_CHECKING:
-    from .device import Device, DeviceEngine, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +23,7 @@ class DeviceEngines:
     backend  "tensorrt" or "tensorrt-rtx"; "cuda": ONNX Runtime
     """
 
-    def __init__(self, backend: str, device: "Device", stream: "Stream", cache: EngineCache | None = None):
+    def __init__(self, backend: str, device: Device, stream: Stream, cache: EngineCache | None = None):
         if backend not in DEVICE_BACKENDS:
             raise BackendError(f"no {backend} on a device; choose one of {', '.join(DEVICE_BACKENDS)}")
         self.backend, self.device, self.stream = backend, device, stream
@@ -41,7 +38,7 @@ class DeviceEngines:
         precision: str,
         profile: Profile | None = None,
         told: Told | None = None,
-    ) -> "DeviceEngine":
+    ) -> DeviceEngine:
         """The network at these sizes, of all its symbols. The caller has verified its bytes.
 
         profile  of an engine for more sizes than these, see profile.py; built where neither is there

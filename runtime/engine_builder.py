@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from . import errors
 from .errors import BackendError, StillwaveError
 from .profile import Profile
 
+CHILD = (sys.executable, "-m", __name__)
 KILLED = 9  # signal.SIGKILL, which Windows lacks
 Told = Callable[[str, int, int], None]  # phase, steps done, steps in all
 
@@ -41,37 +43,38 @@ def build(request: BuildRequest, network: bytes, told: Told | None = None) -> tu
     """The engine and new timings from a child process, or a `BackendError` that says how the child ended."""
     with tempfile.TemporaryDirectory(prefix="stillwave-build-") as folder:  # 0700
         text = json.dumps({**asdict(request), "timing": request.timing.hex(), "folder": folder}) + "\n"
-        errors = Path(folder) / "errors"
-        with errors.open("wb") as stderr:
-            child = subprocess.Popen(
-                [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
-            )
+        errors_file = Path(folder) / "errors"
+        with errors_file.open("wb") as stderr:
+            child = subprocess.Popen(CHILD, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
             try:
                 refusal = _converse(child, text.encode() + network, told)
                 code = child.wait()
             finally:
                 child.kill()  # when this process is interrupted; one that has ended is left alone
                 child.wait()
-        if refusal or code:
-            raise BackendError(refusal or _how_it_ended(request, code, errors.read_text(errors="replace")))
+        if refusal is not None:
+            raise refusal
+        if code:
+            raise BackendError(_how_it_ended(request, code, errors_file.read_text(errors="replace")))
         return (Path(folder) / "engine").read_bytes(), (Path(folder) / "timing").read_bytes()
 
 
-def _converse(child: "subprocess.Popen[bytes]", message: bytes, told: Told | None) -> str:
-    """Hands the request over and listens to the end; what the builder refused in its own words, or ""."""
+def _converse(child: "subprocess.Popen[bytes]", message: bytes, told: Told | None) -> StillwaveError | None:
+    """Hands the request over and listens to the end; what the builder refused, in its own words, if it did."""
     assert child.stdin is not None
     assert child.stdout is not None
-    refusal = ""
+    refusal = None
     with child.stdin as to_child, child.stdout as from_child:
         try:
             to_child.write(message)
             to_child.close()
         except BrokenPipeError:
-            return ""  # it has ended; its exit tells more
+            return None  # it has ended; its exit tells more
         for line in from_child:
             said = json.loads(line)
-            refusal = said.get("refusal", refusal)
-            if told is not None and "phase" in said:
+            if "refusal" in said:
+                refusal = getattr(errors, said["kind"])(said["refusal"])
+            elif told is not None:
                 told(said["phase"], said["done"], said["steps"])
     return refusal
 
@@ -95,7 +98,7 @@ def main() -> None:
     try:
         engine, timing = _build_here(request, network)
     except StillwaveError as error:
-        _say(refusal=str(error))
+        _say(refusal=str(error), kind=type(error).__name__)
         return
     (folder / "timing").write_bytes(timing)
     (folder / "engine").write_bytes(engine)

@@ -1,8 +1,9 @@
 """A network in ONNX Runtime on an NVIDIA GPU, where TensorRT itself is missing. See device.py for the contract."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .device import Device, Stream
 from .engine import factor_and_symbol, shape_at
 from .errors import BackendError, BudgetError
 from .signature import signature
@@ -11,9 +12,6 @@ try:
     import onnxruntime as ort
 except ImportError as error:
     raise BackendError("the cuda backend needs ONNX Runtime for GPUs; pip install 'stillwave[gpu]'") from error
-
-if TYPE_CHECKING:
-    from .device import Device, Stream
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 MEMORY_LIMIT = 1 << 30  # bytes of one network's arena, weights included
@@ -37,8 +35,8 @@ class OrtCudaEngine:
         network: bytes,
         name: str,
         sizes: Mapping[str, int],
-        device: "Device",
-        stream: "Stream",
+        device: Device,
+        stream: Stream,
         memory_limit: int = MEMORY_LIMIT,
         provider: str = CUDA,
     ):
@@ -77,7 +75,7 @@ class OrtCudaEngine:
             binding.bind_output(spec.name, "cuda", self.device.index, spec.dtype, spec.shape, addresses[spec.name])
         self._binding = binding
 
-    def enqueue(self, stream: "Stream") -> None:
+    def enqueue(self, stream: Stream) -> None:
         if self._binding is None:
             raise ValueError(f"{self.name}: nothing is bound; call bind first")
         if stream.handle != self.stream.handle:

@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .device import ALIGNMENT, Device
 from .device_engines import DeviceEngines
 from .engine import Array, check_arrays
 from .errors import BackendError
-
-if TYPE_CHECKING:
-    from .device import Device
 
 
 class StagedEngine:
     """Owns a device, and what the network needs there. To animate, keep arrays on the device instead."""
 
-    def __init__(self, backend: str, network: bytes, name: str, sizes: Mapping[str, int], device: "Device"):
+    def __init__(self, backend: str, network: bytes, name: str, sizes: Mapping[str, int], device: Device):
         self.name, self._device = name, device
         self._block: Any = None
         self._stream = device.stream()
@@ -42,8 +40,8 @@ class StagedEngine:
         offsets, total = {}, 0
         sizes = {name: array.nbytes for name, array in arrays.items()} | {"": self._engine.workspace_bytes}
         for name, nbytes in sizes.items():
-            offsets[name], total = total, total + -(-nbytes // 256) * 256
-        self._block = self._device.block(max(total, 256))
+            offsets[name], total = total, total + -(-nbytes // ALIGNMENT) * ALIGNMENT
+        self._block = self._device.block(total or ALIGNMENT)
         addresses = {name: self._block.address + offset for name, offset in offsets.items()}
         self._engine.bind(addresses.pop(""), **addresses)
         self._arrays, self._addresses = arrays, addresses

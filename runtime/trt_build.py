@@ -36,7 +36,7 @@ def built_engine(
     definition = builder.create_network(_network_flags(trt))
     parser = trt.OnnxParser(definition, logger)
     if not parser.parse(network):
-        found = [str(parser.get_error(i).desc()) for i in range(parser.num_errors)]
+        found = [_parser_error(parser.get_error(i)) for i in range(parser.num_errors)]
         raise _refusal(library, name, "the network is not accepted", found or messages)
     config = builder.create_builder_config()
     config.add_optimization_profile(_trt_profile(builder, network, name, profile))
@@ -50,6 +50,11 @@ def built_engine(
     if engine is None:
         raise _refusal(library, name, "it could not be built", messages)
     return bytes(engine), bytes(cache.serialize()) if cache is not None else b""
+
+
+def _parser_error(error: Any) -> str:
+    where = " ".join(filter(None, (getattr(error, part, str)() for part in ("node_operator", "node_name"))))
+    return f"{where}: {error.desc()}" if where else str(error.desc())
 
 
 def _network_flags(trt: Any) -> int:

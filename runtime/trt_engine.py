@@ -1,18 +1,14 @@
 """A network in TensorRT or TensorRT-RTX, on a caller's stream, addresses and workspace. See device.py."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from .device import ALIGNMENT, Stream
 from .errors import BackendError, EngineCacheError
 from .signature import signature
 from .trt_library import TrtLibrary, trt_logger
-
-if TYPE_CHECKING:
-    from .device import Stream
-
-ALIGNMENT = 256  # bytes, of the workspace and of what is bound
 
 
 class TrtEngine:
@@ -58,7 +54,7 @@ class TrtEngine:
                 raise self._refused(f"refused the address of {name}", BackendError)
         self._is_bound = True
 
-    def enqueue(self, stream: "Stream") -> None:
+    def enqueue(self, stream: Stream) -> None:
         """One run in the stream. The first, outside a graph, may make kernels; later ones may be captured."""
         context = self._opened()
         if not self._is_bound:

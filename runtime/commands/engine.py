@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from ..bundle import Bundle
+from ..device import Device, open_device
 from ..device_engines import built, engine_key
 from ..engine_cache import EngineCache, Header
 from ..errors import BackendError, BundleError
@@ -65,13 +66,18 @@ def _build_one(
     if args.target:
         key = engine_key(library, network, name, precision, profile, targets=args.target)
     else:
-        from ..device import open_device
-
-        with open_device() as device:
+        with _opened_device() as device:
             key = engine_key(library, network, name, precision, profile, device)
     with_progress = sys.stderr.isatty() and not args.json
     built(cache, library, key, network, profile, workspace, _progress(name) if with_progress else None)
     return next(header for header in cache.headers() if header.key == key)
+
+
+def _opened_device() -> Device:
+    try:
+        return open_device()
+    except BackendError as error:
+        raise BackendError(f"{error}; or build ahead of time: --target sm_89 (TensorRT-RTX)") from error
 
 
 def _progress(name: str) -> Callable[[str, int, int], None]:
