@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -85,14 +86,16 @@ class EmulatedGraph(Closing):
 
 
 class EmulatedEvent(Closing):
+    at_s = 0.0
+
     def record(self, stream: "EmulatedStream") -> None:
-        stream.enqueue(lambda: None)
+        self.at_s = perf_counter()
 
     def wait(self) -> None:
         pass
 
     def ms_since(self, earlier: "EmulatedEvent") -> float:
-        return 0.0
+        return 1e3 * (self.at_s - earlier.at_s)
 
 
 class EmulatedStream(Closing):
