@@ -40,7 +40,7 @@ def blocked(bench: Bench, spectrum: Array, basis: Array) -> cuda.Blocks:
 
 def _motion(bench: Bench, rng: Any) -> Iterator[Case]:
     K, h, w, n = 16, 93, 131, 11
-    spectrum = rng.standard_normal((K, 4, h, w)).astype(np.float32) / (1 + np.arange(K, dtype=np.float32)[:, None, None, None])
+    spectrum = (rng.standard_normal((K, 4, h, w)) / (1 + np.arange(K)[:, None, None, None])).astype(np.float32)
     times = rng.uniform(0, 150, n)
     basis = reference.coefficients(times, 150, K, anchor=True)
     basis[:, :2] = 0
@@ -62,18 +62,19 @@ def _motion(bench: Bench, rng: Any) -> Iterator[Case]:
 def _maps(bench: Bench, rng: Any) -> Iterator[Case]:
     h, w, H, W = 77, 120, 201, 323
     weight = rng.random((h, w)).astype(np.float32)
-    source, importance, activity, big = bench.put(weight), *(bench.space(4 * h * w) for _ in range(2)), bench.space(4 * H * W)
-    largest = bench.put(np.zeros(1, np.uint32))
+    source, largest = bench.put(weight), bench.put(np.zeros(1, np.uint32))
+    importance, activity, big = (bench.space(4 * count) for count in (h * w, h * w, H * W))
     bench.run(cuda.largest(cuda.Largest(source, largest, h * w)))
     numbers = specification.REACH, specification.WEIGHT_EXPONENT, REFERENCE_SIDE / w
     bench.run(cuda.importance(cuda.Weights(source, largest, importance, activity, h, w, *numbers)))
     bench.run(cuda.resize(cuda.Map(source, big, h, w, H, W, -1e30)))
-    for name, address, made in (("importance", importance, specification.importance_from_weight(weight)),
-                                ("activity", activity, specification.activity_from_weight(weight))):
+    made_on_host = specification.importance_from_weight(weight), specification.activity_from_weight(weight)
+    for name, address, made in zip(("importance", "activity"), (importance, activity), made_on_host, strict=True):
         yield name, bench.get(address, (h, w)), made.astype(np.float64), 1e-6 * float(made.max()), made
     exact = np.empty((H, W, 1), np.float64)
     reference.resize(weight[..., None], exact, (1.0,))
-    yield "resize", bench.get(big, (H, W)), exact[..., 0], 1e-5, kernels.resize_map(weight, np.empty((H, W), np.float32))
+    host = kernels.resize_map(weight, np.empty((H, W), np.float32))
+    yield "resize", bench.get(big, (H, W)), exact[..., 0], 1e-5, host
 
 
 def splat_on(bench: Bench, levels: Any, grids: Array, rng: Any, is_half: bool) -> dict[str, Any]:

@@ -138,9 +138,9 @@ def _norm_layer(x: Any, scale: Any, bias: Any = None, axis: int = -1, epsilon: f
     return functional.layer_norm(x, x.shape[axis:], scale, bias, epsilon)
 
 
-def _gemm(a: Any, b: Any, c: Any = None, alpha: float = 1.0, beta: float = 1.0, transA: int = 0, transB: int = 0) -> Any:
-    product = alpha * ((a.T if transA else a) @ (b.T if transB else b))
-    return product if c is None else product + beta * c
+def _gemm(a: Any, b: Any, c: Any = None, *, alpha: float = 1.0, beta: float = 1.0, **transposed: int) -> Any:
+    a, b = a.T if transposed.get("transA") else a, b.T if transposed.get("transB") else b
+    return alpha * (a @ b) if c is None else alpha * (a @ b) + beta * c
 
 
 def _unsqueeze(x: Any, axes: Any) -> Any:

@@ -43,15 +43,14 @@ def test_otherwise_it_is_compiled_once_and_kept(monkeypatch, without_fatbin, cac
 def test_sources_are_what_the_module_includes():
     texts = sources()
     assert cuda.SOURCE in texts
-    included = {line.split(b'"')[1].decode() for text in texts.values() for line in text.splitlines() if line.startswith(b'#include "')}
-    host_only = {"pool.h"}
-    assert included - host_only <= texts.keys()
+    lines = [line for text in texts.values() for line in text.splitlines() if line.startswith(b'#include "')]
+    assert {line.split(b'"')[1].decode() for line in lines} <= texts.keys()
     assert Path(cuda.source_folder(), cuda.SOURCE).is_file()
 
 
 def test_a_device_too_new_is_said(without_fatbin):
     pytest.importorskip("cuda.bindings.nvrtc", reason="needs cuda-bindings and NVRTC")
-    with pytest.raises(BackendError, match=r"NVRTC could not compile the kernels for sm_999: .*arch.*; install an nvidia"):
+    with pytest.raises(BackendError, match=r"could not compile the kernels for sm_999: .*arch.*; install an nvidia"):
         compiled(999)
 
 
