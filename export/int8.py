@@ -58,6 +58,18 @@ def quantised(graph: onnx.ModelProto, samples: Sequence[Sample], floor_db: float
     return with_only(every, graph, set(order[:count]))
 
 
+def quantised_alone(graph: onnx.ModelProto, samples: Sequence[Sample], names: Iterable[str]) -> onnx.ModelProto:
+    """The float32 graph with the named convolutions in int8, such as `convolutions_in_int8` tells of another form."""
+    graph, wanted = _named(graph), set(names)
+    return with_only(_every_quantised(graph, samples, sorted(wanted)), graph, wanted) if wanted else graph
+
+
+def convolutions_in_int8(model: onnx.ModelProto) -> list[str]:
+    """Names of the convolutions that read what a DequantizeLinear makes."""
+    made = {output for node in model.graph.node if node.op_type == "DequantizeLinear" for output in node.output}
+    return [node.name for node in model.graph.node if node.op_type == "Conv" and node.input[0] in made]
+
+
 def with_only(every: onnx.ModelProto, graph: onnx.ModelProto, names: set[str]) -> onnx.ModelProto:
     """The quantised graph in which only the named convolutions are; the others are as in `graph`."""
     model = onnx.ModelProto.FromString(every.SerializeToString())
