@@ -69,9 +69,9 @@ class Map(ctypes.Structure):
 
 
 class FrameChoice(ctypes.Structure):
-    """What changes from frame to frame; see index_cuda.h."""
+    """What changes from frame to frame; see choice.h."""
 
-    _fields_ = [("motion", ctypes.c_int), ("liveliness", ctypes.c_float)]
+    _fields_ = [("picture", ctypes.c_void_p), ("motion", ctypes.c_int), ("liveliness", ctypes.c_float)]
 
 
 class Level(ctypes.Structure):
@@ -107,7 +107,7 @@ class Sampling(ctypes.Structure):
 
 class Picture(ctypes.Structure):
     _fields_ = [
-        *[(name, ctypes.c_void_p) for name in ("planes", "picture")],
+        *[(name, ctypes.c_void_p) for name in ("planes", "picture", "choice")],
         *[(name, ctypes.c_int) for name in ("plane_height", "plane_width", "height", "width")],
     ]
 

@@ -1,4 +1,5 @@
 // CUDA kernels between pictures and the networks' planes.
+#include "choice.h"
 #include "frame.h"
 #include "launch_cuda.h"
 #include "resize.h"
@@ -10,6 +11,7 @@ namespace {
 struct Picture {
   float* planes;
   uint8_t* picture;
+  const FrameChoice* choice;  // or none
   int plane_height, plane_width, height, width;
 };
 
@@ -56,7 +58,8 @@ SW_KERNEL(rgb, Picture) {
     SW_UNROLL
     for (int i = 0; i < kTogether; ++i) bytes[3 * i + c] = byte_from_unit(values.lane[i]);
   }
-  uint8_t* to = p.picture + 3 * (static_cast<Index>(y) * p.width + x);
+  uint8_t* picture = p.choice && p.choice->picture ? p.choice->picture : p.picture;
+  uint8_t* to = picture + 3 * (static_cast<Index>(y) * p.width + x);
   if (p.width % kTogether == 0) {
     SW_UNROLL
     for (int w = 0; w < 3; ++w) reinterpret_cast<uint32_t*>(to)[w] = word_from(bytes + 4 * w);

@@ -39,6 +39,5 @@ SW_KERNEL(importance, Weights) {
   if (cell >= static_cast<Index>(w.height) * w.width) return;
   const int y = static_cast<int>(cell / w.width), x = static_cast<int>(cell % w.width);
   w.importance[cell] = importance_scale(w.exponent, float_from_bits(*w.largest)) * w.weight[cell];
-  w.activity[cell] =
-      largest_nearby(w.weight, w.height, w.width, y, x, w.reach) * w.activity_scale;
+  w.activity[cell] = largest_nearby(w.weight, w.height, w.width, y, x, w.reach) * w.activity_scale;
 }

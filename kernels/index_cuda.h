@@ -3,6 +3,7 @@
 // order; each cell is then sorted by source, so the index equals the host's bit for bit.
 #pragma once
 
+#include "choice.h"
 #include "index.h"
 #include "launch_cuda.h"
 #include "vector.h"
@@ -10,14 +11,8 @@
 namespace {
 
 constexpr int kMaxLevels = 4;
-constexpr int kScanItems = 16;                      // cells a thread scans
-constexpr int kScanTile = kThreads * kScanItems;    // cells a block scans
-
-// What changes from frame to frame, written by the host before each.
-struct FrameChoice {
-  int motion;        // which of the motions of the last pass
-  float liveliness;  // what activity is multiplied by
-};
+constexpr int kScanItems = 16;                    // cells a thread scans
+constexpr int kScanTile = kThreads * kScanItems;  // cells a block scans
 
 struct Level {
   const Half* features;     // (height, width, channels)
@@ -44,7 +39,7 @@ struct Pyramid {
 };
 
 // The level that the item belongs to; `first` picks what is counted.
-SW_BODY int level_of(const Pyramid& p, int Level::*first, int item) {
+SW_BODY int level_of(const Pyramid& p, int Level::* first, int item) {
   int l = 0;
   while (l + 1 < p.num_levels && item >= p.level[l + 1].*first) ++l;
   return l;
@@ -52,9 +47,16 @@ SW_BODY int level_of(const Pyramid& p, int Level::*first, int item) {
 
 // A level's part of the index.
 SW_BODY CellIndex index_of(const Pyramid& p, const Level& level) {
-  return CellIndex{level.motion, level.importance, p.cells + level.first_source,
-                   p.starts + level.first_cell, p.order, p.shares,
-                   level.height, level.width, 0, level.height};
+  return CellIndex{level.motion,
+                   level.importance,
+                   p.cells + level.first_source,
+                   p.starts + level.first_cell,
+                   p.order,
+                   p.shares,
+                   level.height,
+                   level.width,
+                   0,
+                   level.height};
 }
 
 // Sum of what the threads of a block hold, before this thread; `total` is of all.
@@ -95,7 +97,8 @@ SW_BODY Counts counts_at(const int* counts, int first, int num_cells) {
     }
   } else {
     SW_UNROLL
-    for (int i = 0; i < kScanItems; ++i) found.of[i] = first + i < num_cells ? counts[first + i] : 0;
+    for (int i = 0; i < kScanItems; ++i)
+      found.of[i] = first + i < num_cells ? counts[first + i] : 0;
   }
   found.sum = 0;
   SW_UNROLL

@@ -98,8 +98,9 @@ SW_KERNEL(weight, Blocks) {
   const Place from = place_of(argument, item);
   Pixels total = broadcast<Pixels>(0.0f);
   for (int f = 0; f < argument.frames; ++f) {
-    total = add_magnitudes<Pixels, 1>(from.rows, from.unit, argument.terms + f * argument.frequencies,
-                                      argument.frequencies, total);
+    total =
+        add_magnitudes<Pixels, 1>(from.rows, from.unit, argument.terms + f * argument.frequencies,
+                                  argument.frequencies, total);
   }
   const float share = 1.0f / static_cast<float>(argument.frames);
   SW_UNROLL

@@ -57,7 +57,8 @@ SW_BLOCK_KERNEL(splat_sum, Pyramid) {
 SW_BLOCK_KERNEL(splat_scan, Pyramid) {
   const Pyramid& p = argument;
   int earlier = 0, before_tile, tile_total;
-  for (unsigned tile = threadIdx.x; tile < blockIdx.x; tile += kThreads) earlier += p.tile_sums[tile];
+  for (unsigned tile = threadIdx.x; tile < blockIdx.x; tile += kThreads)
+    earlier += p.tile_sums[tile];
   block_scan(earlier, &before_tile);
   const int first = static_cast<int>(thread_number()) * kScanItems;
   int* counts = p.starts + 1;
@@ -72,7 +73,8 @@ SW_BLOCK_KERNEL(splat_scan, Pyramid) {
   write_counts(counts, first, p.num_cells, starts);
 }
 
-// One thread a source: its place in its cell, in any order. Afterwards starts[c + 1] is the end of c.
+// One thread a source: its place in its cell, in any order. Afterwards starts[c + 1] is the end of
+// c.
 SW_KERNEL(splat_fill, Pyramid) {
   const Pyramid& p = argument;
   const int item = static_cast<int>(thread_number());

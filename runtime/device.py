@@ -51,6 +51,25 @@ class Graph(Closable, Protocol):
     def launch(self, stream: "Stream") -> None: ...
 
 
+class Replay:
+    """A graph that is none: the calls are made again. For bindings and engines that cannot be captured."""
+
+    def __init__(self, enqueue: Callable[[], None]) -> None:
+        self._enqueue = enqueue
+
+    def launch(self, stream: "Stream") -> None:
+        self._enqueue()
+
+    def close(self) -> None:
+        self._enqueue = lambda: None
+
+    def __enter__(self) -> "Replay":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
 class Event(Closable, Protocol):
     """A mark in a stream."""
 
@@ -86,7 +105,7 @@ class Stream(Closable, Protocol):
     def clear(self, address: int, nbytes: int) -> None: ...
 
     def capture(self, enqueue: Callable[[], None]) -> Graph:
-        """What `enqueue` puts into this stream, as a graph, none of it run."""
+        """What `enqueue` puts into this stream, as a graph, none of it run yet."""
 
     def wait(self) -> None:
         """Until all is done; an error of the device is raised here."""
@@ -128,12 +147,13 @@ class DeviceEngine(Closable, Protocol):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     workspace_bytes: int  # at the sizes it was opened for; engines that never overlap may share one
+    is_capturable: bool  # whether `enqueue` may be captured in a graph, after a first run outside
 
     def bind(self, workspace: int, **addresses: int) -> None:
         """Fix the address of every input and output by name, and of the workspace: multiples of ALIGNMENT."""
 
     def enqueue(self, stream: Stream) -> None:
-        """One run. After a first run outside, it may be captured in a graph."""
+        """One run."""
 
 
 def open_device(index: int = 0, binding: str = "auto") -> Device:

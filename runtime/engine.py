@@ -17,6 +17,7 @@ from .errors import BackendError
 Array = npt.NDArray[Any]
 Dimension = int | str
 
+DEVICE_BACKENDS = ("cuda", "tensorrt", "tensorrt-rtx")
 BACKENDS = ("auto", "cpu", "openvino", "cuda", "tensorrt", "tensorrt-rtx")
 
 
@@ -113,6 +114,16 @@ def shape_at(shape: tuple[Dimension, ...], sizes: Mapping[str, int]) -> tuple[in
             dimension = factor * sizes[symbol]
         concrete.append(dimension)
     return tuple(concrete)
+
+
+def sizes_of(shape: tuple[Dimension, ...], actual: tuple[int, ...]) -> dict[str, int]:
+    """The symbols of a shape, where it is `actual`: ("n", 4, "8*h") at (2, 4, 40) is n = 2, h = 5."""
+    sizes = {}
+    for dimension, size in zip(shape, actual, strict=True):
+        if isinstance(dimension, str):
+            factor, symbol = factor_and_symbol(dimension)
+            sizes[symbol] = size // factor
+    return sizes
 
 
 def factor_and_symbol(dimension: str) -> tuple[int, str]:

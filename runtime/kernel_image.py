@@ -2,8 +2,6 @@
 
 import hashlib
 import importlib
-import os
-import stat
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -11,27 +9,32 @@ from typing import Any
 
 from stillwave.kernels import cuda
 
-from .errors import BackendError, EngineCacheError
-from .output import atomic_output
+from .engine_cache import EngineCache, EngineKey
+from .errors import BackendError
 
 OPTIONS = ("--std=c++17", "--fmad=false")  # as CMakeLists.txt; the second for the host's bits
 
 
-def kernel_image(compute_capability: int) -> bytes:
-    """For a device of this compute capability, such as 87. What is compiled is kept in a private folder."""
+def kernel_image(compute_capability: int, cache: EngineCache | None = None) -> bytes:
+    """For a device of this compute capability, such as 87. What is compiled is kept among this user's engines."""
     for folder in sys.modules[cuda.__package__].__path__:
         if (fatbin := Path(folder, cuda.FATBIN)).is_file():
             return fatbin.read_bytes()
-    nvrtc = _nvrtc()
-    version = _checked(nvrtc, nvrtc.nvrtcVersion())
-    key = hashlib.sha256(repr((compute_capability, version, OPTIONS)).encode())
+    cache, key = cache or EngineCache(), _key(compute_capability)
+    with cache.building(key):
+        image = cache.find(key)
+        if image is None:
+            image = compiled(compute_capability)
+            cache.keep(key, image)
+    return image
+
+
+def _key(compute_capability: int) -> EngineKey:
+    nvrtc, digest = _nvrtc(), hashlib.sha256(repr(OPTIONS).encode())
     for name, text in sorted(sources().items()):
-        key.update(name.encode() + b"\0" + text + b"\0")
-    path = private_folder() / f"{key.hexdigest()}.cubin"
-    if not path.is_file():
-        with atomic_output(path) as unfinished:
-            unfinished.write_bytes(compiled(compute_capability))
-    return path.read_bytes()
+        digest.update(f"\0{name}\0{len(text)}\0".encode() + text)
+    version = ".".join(map(str, _checked(nvrtc, nvrtc.nvrtcVersion())))
+    return EngineKey("kernels", digest.hexdigest(), "", "nvrtc", version, "", (compute_capability,), "")
 
 
 def compiled(compute_capability: int) -> bytes:
@@ -51,7 +54,7 @@ def compiled(compute_capability: int) -> bytes:
             f"NVRTC could not compile the kernels for sm_{compute_capability}: {told}; "
             "install an nvidia-cuda-nvrtc that knows this device"
         )
-    cubin = b" " * _checked(nvrtc, nvrtc.nvrtcGetCUBINSize(program))[0]
+    cubin: bytes = b" " * _checked(nvrtc, nvrtc.nvrtcGetCUBINSize(program))[0]
     _checked(nvrtc, nvrtc.nvrtcGetCUBIN(program, cubin))
     nvrtc.nvrtcDestroyProgram(program)
     return cubin
@@ -61,18 +64,6 @@ def sources() -> dict[str, bytes]:
     """The CUDA sources and the headers they share with the host, by name."""
     folder = cuda.source_folder()
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".cu", ".h")}
-
-
-def private_folder() -> Path:
-    """Compiled kernels are code: a folder that is this user's alone, or `EngineCacheError`."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base, "stillwave", "kernels")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.lstat()
-    is_private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o077
-    if os.name == "posix" and not (is_private and status.st_uid == os.getuid()):
-        raise EngineCacheError(f"{folder}: others than you may write or read it; remove it, or chmod 700")
-    return folder
 
 
 def _nvrtc() -> ModuleType:

@@ -2,30 +2,37 @@
 machines that have none.
 """
 
+import ctypes
+
 import pytest
+from emulator.device import EmulatedDevice, compiled_kernels
 from hypothesis import HealthCheck, settings
+
+from stillwave.runtime.errors import BackendError
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
-def emulated_library():
+def emulated_path(tmp_path_factory):
     """The CUDA kernels compiled for the processor; see emulator/device.py."""
-    from emulator.device import compiled
-    from stillwave.runtime.errors import BackendError
-
+    path = tmp_path_factory.mktemp("emulator") / "kernels.so"
     try:
-        return compiled()
+        compiled_kernels(path)
     except BackendError as error:
         pytest.skip(str(error))
+    return path
+
+
+@pytest.fixture(scope="session")
+def emulated_library(emulated_path):
+    return ctypes.CDLL(str(emulated_path))
 
 
 @pytest.fixture
 def emulated(emulated_library):
     """An emulated device, not a GPU, of which nothing may be left open."""
-    from emulator.device import EmulatedDevice
-
     device = EmulatedDevice(emulated_library)
     yield device
     assert not device.blocks, "device memory was left allocated"

@@ -116,7 +116,8 @@ static void run_block_of_fibers(char* stacks) {
   }
 }
 
-static void run(void (*kernel)(const void*), const void* argument, unsigned blocks, bool has_barriers) {
+static void run(void (*kernel)(const void*), const void* argument, unsigned blocks,
+                bool has_barriers) {
   body = kernel;
   body_argument = argument;
   char* stacks = has_barriers ? static_cast<char*>(malloc(kBlockThreads * kStackBytes)) : nullptr;
@@ -138,15 +139,15 @@ static void run(void (*kernel)(const void*), const void* argument, unsigned bloc
 
 static inline void __syncthreads() { emulator::wait_at_barrier(); }
 
-#define SW_EMULATE(name, Argument, has_barriers)                                             \
-  static void name##_thread(const Argument& argument);                                       \
-  static void name##_on_host(const void* argument) {                                         \
-    name##_thread(*static_cast<const Argument*>(argument));                                  \
-  }                                                                                          \
-  extern "C" void stillwave_##name(const void* argument, unsigned blocks) {                  \
-    emulator::run(name##_on_host, argument, blocks, has_barriers);                           \
-  }                                                                                          \
-  extern "C" int stillwave_argument_bytes_##name() { return sizeof(Argument); }              \
+#define SW_EMULATE(name, Argument, has_barriers)                                \
+  static void name##_thread(const Argument& argument);                          \
+  static void name##_on_host(const void* argument) {                            \
+    name##_thread(*static_cast<const Argument*>(argument));                     \
+  }                                                                             \
+  extern "C" void stillwave_##name(const void* argument, unsigned blocks) {     \
+    emulator::run(name##_on_host, argument, blocks, has_barriers);              \
+  }                                                                             \
+  extern "C" int stillwave_argument_bytes_##name() { return sizeof(Argument); } \
   static void name##_thread(const Argument& argument)
 #define SW_KERNEL(name, Argument) SW_EMULATE(name, Argument, false)
 #define SW_BLOCK_KERNEL(name, Argument) SW_EMULATE(name, Argument, true)

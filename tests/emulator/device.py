@@ -7,7 +7,6 @@ kernels compute, where they write and in which order they are launched, and noth
 import ctypes
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,24 +17,28 @@ from stillwave.kernels import cuda
 from stillwave.runtime.device import ALIGNMENT
 from stillwave.runtime.engine import shape_at
 from stillwave.runtime.errors import BackendError, BudgetError
-from stillwave.runtime.ort_engine import OrtEngine
 
 HEADER = Path(__file__).with_name("cuda_on_host.h")
 GUARD = 4096  # bytes on both sides of a block that nothing may touch
 UNTOUCHED = 0xFF  # as floats: nan
 
 
-def compiled() -> ctypes.CDLL:
+def compiled_kernels(library: Path) -> None:
     """The kernels for this processor, whose products are rounded as the host kernels'."""
+    flags = ["-march=native", "-ffp-contract=off", "-Wno-unknown-pragmas"]
+    compile_library(library, *flags, "-include", HEADER, "-x", "c++", cuda.source_folder() / cuda.SOURCE)
+
+
+def compiled_driver(library: Path) -> None:
+    """A libcuda.so.1 that is none; see driver.cpp."""
+    compile_library(library, HEADER.with_name("driver.cpp"), "-ldl")
+
+
+def compile_library(library: Path, *arguments: str | Path) -> None:
     compiler = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
     if compiler is None:
         raise BackendError("the emulated device needs a C++ compiler")
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder, "kernels.so")
-        flags = ["-std=c++17", "-O1", "-march=native", "-ffp-contract=off", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
-        sources = ["-include", HEADER, "-x", "c++", cuda.source_folder() / cuda.SOURCE]
-        subprocess.run([compiler, *flags, *sources, "-o", library], check=True)
-        return ctypes.CDLL(str(library))
+    subprocess.run([compiler, "-std=c++17", "-O1", "-shared", "-fPIC", *arguments, "-o", library], check=True)
 
 
 class Closing:
@@ -145,6 +148,7 @@ class EmulatedDevice(Closing):
     """`fail_after(n)` makes everything fail, as after an illegal address, from the n-th call on."""
 
     name, index, compute_capability, is_integrated = "emulated on the processor, no GPU", 0, 87, False
+    dlpack_kind = 1  # its memory is the host's
 
     def __init__(self, library: ctypes.CDLL, total_bytes: int = 2**31) -> None:
         self.library, self.total_bytes = library, total_bytes
@@ -191,21 +195,38 @@ class HostEngine(Closing):
 
     workspace_bytes = 4096
 
-    def __init__(self, network: bytes, name: str, sizes: dict[str, int]) -> None:
+    def __init__(self, network: bytes, name: str, sizes: dict[str, int], is_capturable: bool) -> None:
+        from stillwave.runtime.ort_engine import OrtEngine
+
+        self.is_capturable = is_capturable
         self._engine = OrtEngine(network, name, sizes, 1, 0)
         self.inputs, self.outputs = self._engine.inputs, self._engine.outputs
 
     def bind(self, workspace: int, **addresses: int) -> None:
         assert all(address % ALIGNMENT == 0 for address in (workspace, *addresses.values()))
-        arrays = {s.name: array_at(addresses[s.name], shape_at(s.shape, {}), s.dtype) for s in self.inputs + self.outputs}
-        assert arrays.keys() == addresses.keys()
+        specs = self.inputs + self.outputs
+        arrays = {s.name: array_at(addresses.pop(s.name), shape_at(s.shape, {}), s.dtype) for s in specs}
+        assert not addresses, "addresses of no input or output"
         self._engine.bind(**arrays)
 
     def enqueue(self, stream: EmulatedStream) -> None:
-        stream.enqueue(self._engine.run)
+        if isinstance(stream, EmulatedStream):
+            stream.enqueue(self._engine.run)
+        else:  # of driver.cpp, which runs everything at once
+            self._engine.run()
 
     def close(self) -> None:
         self._engine.close()
+
+
+class HostEngines:
+    """In the place of runtime/device_engines.py."""
+
+    def __init__(self, backend: str, device: EmulatedDevice, stream: EmulatedStream) -> None:
+        self.is_capturable = isinstance(stream, EmulatedStream)
+
+    def open(self, network: bytes, name: str, sizes: dict[str, int], precision: str, profile: Any) -> HostEngine:
+        return HostEngine(network, name, sizes, self.is_capturable)
 
 
 def array_at(address: int, shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
