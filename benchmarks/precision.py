@@ -18,13 +18,13 @@ import numpy as np
 import onnx
 from machine import machine, result_path, write_result
 
-from stillwave.export.calibration import SIZE, procedural_photos, recorded_samples
+from stillwave.export.calibration import SIZE, Sample, procedural_photos, recorded_samples
 from stillwave.export.conversion import INT8_FLOOR_DB, convert_bundle
 from stillwave.export.fp16 import float_weights
 from stillwave.export.int8 import convolutions_in_int8, quantised_alone
 from stillwave.runtime import Animator
 from stillwave.runtime.bundle import Bundle
-from stillwave.runtime.engine import engine_for, shape_at
+from stillwave.runtime.engine import engine_for, shape_at, sizes_of
 from stillwave.runtime.photo import PhotoSource
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
@@ -70,7 +70,7 @@ def networks_of(converted: dict[str, Bundle]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for precision, bundle in converted.items():
         for name, record in bundle.manifest.networks.items():
-            row = table.setdefault(name, {"int8_floor_db": INT8_FLOOR_DB[name]})
+            row = table.setdefault(name, {"int8_floor_db": INT8_FLOOR_DB.get(name)})
             row[f"{precision}_db"] = bundle.manifest.provenance["parity_db"][name]
             row[f"{precision}_bytes"] = bundle.manifest.files[record.file].bytes
             if precision == "int8":
@@ -124,12 +124,13 @@ def cpu_speed(bundle: Bundle, int8: Bundle) -> Iterator[dict[str, Any]]:
         yield {"network": name, **processor_ms(name, contenders, samples[name][0])}
 
 
-def processor_ms(name: str, contenders: dict[str, tuple[str, bytes]], sample: dict[str, np.ndarray]) -> dict[str, float]:
+def processor_ms(name: str, contenders: dict[str, tuple[str, bytes]], sample: Sample) -> dict[str, float]:
+    """Contender -> the least of REPEATS runs on the sample."""
     best = dict.fromkeys(contenders, np.inf)
     engines = {}
     for label, (backend, network) in contenders.items():
         engines[label] = engine = engine_for(backend, network, name, threads=1)
-        sizes = sizes_of(engine.inputs, sample)
+        sizes = {k: n for spec in engine.inputs for k, n in sizes_of(spec.shape, sample[spec.name].shape).items()}
         outputs = {spec.name: np.empty(shape_at(spec.shape, sizes), spec.dtype) for spec in engine.outputs}
         engine.bind(**sample, **outputs)
         engine.run()
@@ -141,16 +142,6 @@ def processor_ms(name: str, contenders: dict[str, tuple[str, bytes]], sample: di
     for engine in engines.values():
         engine.close()
     return {label: round(ms, 2) for label, ms in best.items()}
-
-
-def sizes_of(specs: Any, sample: dict[str, np.ndarray]) -> dict[str, int]:
-    sizes = {}
-    for spec in specs:
-        for dimension, size in zip(spec.shape, sample[spec.name].shape, strict=True):
-            if isinstance(dimension, str):
-                factor, _, symbol = dimension.rpartition("*")
-                sizes[symbol] = size // int(factor or 1)
-    return sizes
 
 
 def print_tables(result: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ def quantised(graph: onnx.ModelProto, samples: Sequence[Sample], floor_db: float
     if not candidates:
         return graph
     every = _every_quantised(graph, samples, candidates)
-    checked = samples[:: max(1, len(samples) // 2)][:2]
+    checked = samples[len(samples) // 2 :][:1]  # where noise and signal are alike, of a denoiser's
     expected = outputs_of(graph, checked)
 
     def error_of(names: Iterable[str]) -> float:
@@ -89,9 +89,10 @@ def with_only(every: onnx.ModelProto, graph: onnx.ModelProto, names: set[str]) -
 
 
 def outputs_of(model: onnx.ModelProto, samples: Iterable[Sample]) -> list[list[Array]]:
-    """What ONNX Runtime makes of each sample, on one thread."""
+    """What ONNX Runtime makes of each sample, on one thread, operator by operator: nothing is fused."""
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # it takes longer than a run
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return [session.run(None, sample) for sample in samples]
 

@@ -29,6 +29,7 @@ class OrtCudaEngine:
     """
 
     workspace_bytes = 0
+    is_capturable = False  # it allocates as it runs
 
     def __init__(
         self,
