@@ -9,7 +9,7 @@ import onnx
 from tqdm import tqdm
 
 from stillwave.runtime.bundle import Bundle, Manifest, NetworkRecord, file_records, write_manifest
-from stillwave.runtime.engine import factor_and_symbol
+from stillwave.runtime.engine import sizes_of
 from stillwave.runtime.photo import PhotoSource
 from stillwave.runtime.signature import signature
 
@@ -21,9 +21,11 @@ from .parity import FLOOR_DB
 from .workspace import weights_and_workspace_bytes
 from .writer import replaced_folder, versions
 
-# How closely int8 must follow float32, dB, on what networks see in use. All of what moves depends on the
-# first three; benchmarks/results/precision-*.json has the frames that these floors give.
-INT8_FLOOR_DB = {"image_encoder": 40.0, "denoiser": 30.0, "decoder": 30.0, "pyramid": 30.0, "synthesis": 45.0}
+# How closely int8 must follow float32, dB, on what networks see in use; benchmarks/results/precision-*.json has
+# the frames that these floors give. The image encoder is no candidate: it runs once a photo, all motion is
+# in proportion to what it says, and its depthwise trunk comes to 22 dB.
+INT8_FLOOR_DB = {"denoiser": 30.0, "decoder": 30.0, "pyramid": 30.0, "synthesis": 45.0}
+MARGIN_DB = 6.0  # the floor is met on one sample; on others, and with float16 beside it, a little less
 
 
 def convert_bundle(
@@ -54,7 +56,9 @@ def convert_bundle(
 
 def converted(graph: onnx.ModelProto, precision: str, name: str, samples: Sequence[Sample]) -> onnx.ModelProto:
     """The float32 graph as fp16, or as int8 where that is close enough and fp16 elsewhere."""
-    model = half_precision(quantised(graph, samples, INT8_FLOOR_DB[name]) if precision == "int8" else graph)
+    if precision == "int8" and name in INT8_FLOOR_DB:
+        graph = quantised(graph, samples, INT8_FLOOR_DB[name])
+    model = half_precision(graph)
     check_operators(model)
     return model
 
@@ -63,19 +67,16 @@ def _checked_db(
     graph: onnx.ModelProto, model: onnx.ModelProto, precision: str, name: str, samples: Sequence[Sample]
 ) -> float:
     found = -10 * math.log10(relative_error(outputs_of(graph, samples), outputs_of(model, samples)))
-    # the floor was met on other samples, and without float16 beside it
-    floor = INT8_FLOOR_DB[name] - 3 if precision == "int8" else FLOOR_DB[precision]
+    floor = FLOOR_DB["fp16"]
+    if precision == "int8" and name in INT8_FLOOR_DB:
+        floor = INT8_FLOOR_DB[name] - MARGIN_DB
     if not found >= floor:
         raise ExportError(f"{name} ({precision}) follows float32 to {found:.1f} dB, the floor is {floor:.0f} dB")
     return found
 
 
 def _record(record: NetworkRecord, file: Path, name: str, precision: str) -> NetworkRecord:
-    sizes = {}
     first = signature(file.read_bytes(), name, {})[0][0]  # the manifest sorts them
-    for dimension, size in zip(first.shape, record.workspace_shape, strict=True):
-        if isinstance(dimension, str):
-            factor, symbol = factor_and_symbol(dimension)
-            sizes[symbol] = size // factor
+    sizes = sizes_of(first.shape, record.workspace_shape)
     weights, workspace = weights_and_workspace_bytes(file, name, sizes)
     return dataclasses.replace(record, precision=precision, weights_bytes=weights, workspace_bytes=workspace)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 
 from .device import Device, DeviceEngine, Stream
+from .engine import DEVICE_BACKENDS
 from .engine_builder import BuildRequest, Told, build
 from .engine_cache import EngineCache, EngineKey
 from .errors import BackendError
@@ -14,7 +15,6 @@ from .trt_library import TrtLibrary, trt_library
 logger = logging.getLogger(__name__)
 
 WORKSPACE_BYTES = 512 * 2**20  # most that a layer may use as scratch, and what a builder may take for it
-DEVICE_BACKENDS = ("cuda", "tensorrt", "tensorrt-rtx")
 
 
 class DeviceEngines:

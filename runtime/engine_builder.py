@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -105,19 +106,17 @@ def main() -> None:
 
 
 def _build_here(request: dict[str, object], network: bytes) -> tuple[bytes, bytes]:
+    from .device import open_device
     from .trt_build import built_engine
     from .trt_library import trt_library
 
     asked = BuildRequest(**{**request, "timing": bytes.fromhex(str(request["timing"]))})  # type: ignore[arg-type]
     library = trt_library(asked.backend)
-    if not asked.targets:
-        from .device import open_device
-
-        open_device(asked.device)  # its context is what the builder measures on; released with the process
-    return built_engine(
-        library, network, asked.name, asked.profile, tuple(asked.targets), asked.workspace_bytes,
-        asked.timing, lambda phase, done, steps: _say(phase=phase, done=done, steps=steps),
-    )  # fmt: skip
+    with nullcontext() if asked.targets else open_device(asked.device):  # its context is what is measured in
+        return built_engine(
+            library, network, asked.name, asked.profile, tuple(asked.targets), asked.workspace_bytes,
+            asked.timing, lambda phase, done, steps: _say(phase=phase, done=done, steps=steps),
+        )  # fmt: skip
 
 
 def _say(**said: object) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import BundleError, EncodeError, EngineCacheError
 from .output import atomic_output
@@ -163,7 +164,7 @@ def _check_private(path: Path, status: os.stat_result, is_folder: bool = False) 
 
 
 @contextmanager
-def _created(path: Path, exclusive: bool = True):  # type: ignore[no-untyped-def]
+def _created(path: Path, exclusive: bool = True) -> Iterator[BinaryIO]:
     flags = os.O_CREAT | os.O_WRONLY | (os.O_EXCL if exclusive else 0) | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
         yield file

@@ -1,6 +1,8 @@
 """A network in ONNX Runtime on an NVIDIA GPU, where TensorRT itself is missing. See device.py for the contract."""
 
+import io
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 from .device import Device, Stream
@@ -29,6 +31,7 @@ class OrtCudaEngine:
     """
 
     workspace_bytes = 0
+    is_capturable = False  # it allocates as it runs
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class OrtCudaEngine:
                     options.add_free_dimension_override_by_name(text, shape_at((text,), sizes)[0])
         if provider not in ort.get_available_providers():
             raise BackendError(f"ONNX Runtime {ort.__version__} here has no {provider}; {REMEDY}")
+        _preload()
         asked = provider_options(provider, device.index, stream.handle, memory_limit)
         try:
             self._session: Any = ort.InferenceSession(network, options, providers=asked)
@@ -100,6 +104,13 @@ class OrtCudaEngine:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _preload() -> None:
+    """Load CUDA and cuDNN where pip installed them. It prints what it misses; the session says that as an error."""
+    if hasattr(ort, "preload_dlls"):
+        with redirect_stdout(io.StringIO()):
+            ort.preload_dlls()
 
 
 def provider_options(provider: str, device: int, stream: int, memory_limit: int) -> list[tuple[str, dict[str, str]]]:

@@ -19,6 +19,8 @@ class TrtEngine:
     sizes    of every symbol of the network's shapes, within the engine's profile
     """
 
+    is_capturable = True
+
     def __init__(self, library: TrtLibrary, engine: bytes, network: bytes, name: str, sizes: Mapping[str, int]):
         self.name, self.library = name, library
         self.inputs, self.outputs = signature(network, name, sizes)

@@ -11,8 +11,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 import numpy as np
 
 from ..bundle import Bundle
-from ..device_engines import DEVICE_BACKENDS
-from ..engine import BACKENDS, engine_for, factor_and_symbol, shape_at
+from ..engine import BACKENDS, DEVICE_BACKENDS, engine_for, factor_and_symbol, shape_at
 from ..errors import BackendError, BundleError
 from ..formats import CODECS_OF
 from ..memory import format_bytes

@@ -70,7 +70,7 @@ def _build_one(
             key = engine_key(library, network, name, precision, profile, device)
     with_progress = sys.stderr.isatty() and not args.json
     built(cache, library, key, network, profile, workspace, _progress(name) if with_progress else None)
-    return next(header for header in cache.headers() if header.key == key)
+    return next(header for header in cache.headers() if header.key.serves(key))
 
 
 def _opened_device() -> Device:

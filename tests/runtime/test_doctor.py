@@ -115,6 +115,7 @@ def test_engines_that_are_not_right_are_a_warning(capsys, without_engines, monke
     folder.chmod(0o700)
     assert checks_of(capsys)[1]["engines"]["detail"] == "none built yet"
     (folder / "x.engine").write_bytes(b"ftrt")
+    (folder / "x.engine").chmod(0o600)
     code, checks = checks_of(capsys)
     assert code == 0
     assert checks["engines"]["status"] == "warning"

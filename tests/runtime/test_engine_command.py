@@ -27,6 +27,7 @@ def test_build_list_clear(capsys, folder, rtx) -> None:
     assert (made["network"], made["backend"], made["for"]) == ("pyramid", "tensorrt-rtx", "sm_86, sm_89")
     assert made["bytes"] > 10_000
     assert run(["engine", "build", *arguments]) == 0  # found, not built
+    assert run(["engine", "build", *arguments, "--target", "sm_89"]) == 0  # served by that for both
     assert len(list(folder.glob("*.engine"))) == 1
     capsys.readouterr()
     assert run(["engine", "list", "--json"]) == 0
