@@ -1,6 +1,6 @@
 """A bundle's network in PyTorch, from its ONNX file: what frames are made with where no other engine runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,19 @@ class TorchNetwork:
         return tensor if tensor.dtype == torch.int64 else tensor.to(self.device)
 
     @torch.inference_mode()
-    def __call__(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def __call__(
+        self, inputs: Mapping[str, torch.Tensor], seen: Callable[[Any, list[Any], Any], None] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """`seen` is told every node with what went in and came out."""
         values = {**self.weights, **inputs, "": None}
         for node, attributes in zip(self.nodes, self.attributes, strict=True):
             if node.op_type == "Constant":
                 made = self._tensor(numpy_helper.to_array(attributes["value"]))
             else:
-                made = OPERATIONS[node.op_type](*(values[name] for name in node.input), **attributes)
+                read = [values[name] for name in node.input]
+                made = OPERATIONS[node.op_type](*read, **attributes)
+                if seen is not None:
+                    seen(node, read, made)
             if isinstance(made, torch.Tensor):
                 values[node.output[0]] = made
             else:
