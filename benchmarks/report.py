@@ -1,4 +1,4 @@
-"""The results of end_to_end.py as tables and as bars; those of gpu.py as README's table: `python benchmarks/report.py`."""
+"""The results of end_to_end.py as tables and as bars; run, README's table of those of gpu.py."""
 
 import json
 from pathlib import Path

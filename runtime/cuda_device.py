@@ -15,6 +15,8 @@ from .memory import format_bytes
 
 NON_BLOCKING, PORTABLE = 1, 1  # flags of a stream, of pinned memory
 RELAXED = 2  # capture: other threads may use the device meanwhile
+# What leaves a context of no further use: uncorrectable memory, illegal address, failed or too long launch, ...
+FATAL = {214, 220, 700, 702, 710, *range(714, 720)}
 
 
 class Driver:
@@ -22,6 +24,7 @@ class Driver:
 
     def __init__(self) -> None:
         self.api: Any = importlib.import_module("cuda.bindings.driver")
+        self.is_broken = False
 
     def __call__(self, function: str, *arguments: Any) -> Any:
         """The result of one call; a `BackendError` says what failed, of the device or of this call."""
@@ -31,6 +34,7 @@ class Driver:
 
     def check(self, function: str, status: Any) -> None:
         if status != self.api.CUresult.CUDA_SUCCESS:
+            self.is_broken |= int(status) in FATAL
             message = self.api.cuGetErrorString(status)[1]
             text = message.decode() if isinstance(message, bytes) else "unknown error"
             raise BackendError(f"{function} failed: {status.name}, {text}; close this animator and make another")
@@ -175,8 +179,14 @@ class CudaDevice(Closing):
         )
         self.compute_capability, self.is_integrated = 10 * major + minor, bool(integrated)
         self._context = driver("cuDevicePrimaryCtxRetain", device)
-        super().__init__(lambda: driver.quietly("cuDevicePrimaryCtxRelease", device))
+        super().__init__(lambda: self._leave(device))
         self.make_current()
+
+    def _leave(self, device: Any) -> None:
+        """A broken context is destroyed, whoever else holds it, so that another can be made in this process."""
+        self._driver.quietly("cuDevicePrimaryCtxRelease", device)
+        if self._driver.is_broken:
+            self._driver.quietly("cuDevicePrimaryCtxReset", device)
 
     def memory(self) -> tuple[int, int]:
         free, total = self._driver("cuMemGetInfo")

@@ -172,6 +172,7 @@ class DeviceRenderer:
         if not self._is_open:
             raise ValueError("this scene is closed, by an error of its device or by close(); make another")
         try:
+            self.device.make_current()  # this may be another thread than the last
             yield
         except (BackendError, BudgetError):
             self.close()
@@ -262,5 +263,6 @@ class DeviceRenderer:
         """Releases the engine and all memory; a second call does nothing."""
         opened, self._opened, self._is_open = self._opened, ExitStack(), False
         with suppress(BackendError):  # which whoever waits for a frame hears of
+            self.device.make_current()
             self.stream.wait()
         opened.close()

@@ -12,6 +12,7 @@ from .device_layout import DeviceLayout, check_budget
 from .device_renderer import DeviceRenderer
 from .device_scene import DeviceScene
 from .engine import sizes_of
+from .errors import BundleError
 from .kernel_image import kernel_image
 from .memory import Plan
 from .photo import Pixels, Size
@@ -24,6 +25,7 @@ class DeviceStages:
 
     def __init__(self, bundle: Bundle, backend: str, device: Device, budget: int) -> None:
         self.bundle, self.manifest, self.budget, self.device = bundle, bundle.manifest, budget, device
+        check_types(bundle)
         self._analysis: DeviceAnalysis | None = None
         self._renderers: WeakSet[DeviceRenderer] = WeakSet()
         with ExitStack() as opened:
@@ -35,6 +37,7 @@ class DeviceStages:
 
     def coefficients(self, photo: Float, noise: Float, grid: Size, steps: int) -> tuple[Float, Float]:
         """Coefficients (K-1, 4, H, W) of a photo's motion and its expected amplitude; see DeviceAnalysis."""
+        self.device.make_current()
         if self._analysis is None or (self._analysis.grid, self._analysis.steps) != (grid, steps):
             self._forget_analysis()
 
@@ -51,6 +54,7 @@ class DeviceStages:
 
     def scene(self, pixels: Pixels, volume: Float, num_frames: int, fps: float) -> DeviceScene:
         """pixels uint8 (H, W, 3), volume (K, 4, h, w) px of a grid over the photo."""
+        self.device.make_current()
         height, width = pixels.shape[:2]
         layout = self.layout((width, height), volume.shape, num_frames)
         padded = resize_volume(volume, *layout.grid, (layout.padded[0] / height, layout.padded[1] / width))
@@ -111,3 +115,16 @@ class DeviceStages:
             renderer.close()
         opened, self._opened = self._opened, ExitStack()
         opened.close()
+
+
+def check_types(bundle: Bundle) -> None:
+    """`BundleError` where a network reads or writes what the kernels do not: all float32, or the splat in float16."""
+    for name, network in bundle.manifest.networks.items():
+        for tensor, record in {**network.inputs, **network.outputs}.items():
+            is_splat = name == "synthesis" and tensor.startswith("level")
+            allowed = ("float32", "float16") if is_splat else ("float32",)
+            if record.dtype not in allowed:
+                raise BundleError(
+                    f"{name}: {tensor} is {record.dtype}, on a device it must be {' or '.join(allowed)}; "
+                    "export the bundle again, or choose --backend cpu"
+                )

@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -112,6 +113,7 @@ class PycudaDevice(Closing):
         self.compute_capability = 10 * major + minor
         self.is_integrated = bool(device.get_attribute(cuda.device_attribute.INTEGRATED))
         self._context = _raising(device.retain_primary_context)
+        self._here = threading.local()
         self.make_current()
         super().__init__(self._context.pop)
 
@@ -120,7 +122,9 @@ class PycudaDevice(Closing):
         return int(free), int(total)
 
     def make_current(self) -> None:
-        self._context.push()
+        if not getattr(self._here, "is_current", False):  # PyCUDA keeps a stack of contexts for each thread
+            self._context.push()
+            self._here.is_current = True
 
     def block(self, nbytes: int) -> PycudaBlock:
         return PycudaBlock(nbytes)

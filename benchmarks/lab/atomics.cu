@@ -1,7 +1,9 @@
-// The splat as one would write it first: every source adds to four pixels with float atomics. The result
-// depends on chance in its last bits, needs clearing before and a division after. For comparison only.
+// The splat as one would write it first: every source adds to four pixels with float atomics. The
+// result depends on chance in its last bits, needs clearing before and a division after. For
+// comparison only.
 extern "C" __global__ void scatter(const float* features, const float* motion, const float* weight,
-                                   float* sums, float* totals, int height, int width, int channels) {
+                                   float* sums, float* totals, int height, int width,
+                                   int channels) {
   const long long item = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x;
   const long long source = item / channels;
   if (source >= static_cast<long long>(height) * width) return;

@@ -103,6 +103,48 @@ halve()
     ]
 
 
+def test_a_broken_context_is_left_behind(python):
+    """After an illegal address every call fails; the device closed, another works."""
+    told = python(
+        OPEN
+        + """
+for call in (lambda: stream.clear(0, 64), stream.wait):
+    try:
+        call()
+    except Exception as error:
+        print(error)
+for opened in (block, pinned, kernels, stream, device):
+    opened.close()
+with open_device() as device, device.stream() as stream, device.block(256) as block:
+    stream.clear(block.address, 64)
+    stream.wait()
+"""
+    )
+    assert [line.split(",")[0] for line in told.splitlines()] == [
+        "cuMemsetD8Async failed: CUDA_ERROR_ILLEGAL_ADDRESS",
+        "cuStreamSynchronize failed: CUDA_ERROR_ILLEGAL_ADDRESS",
+    ]
+
+
+def test_another_thread_may_call(python):
+    python(
+        OPEN
+        + """
+import threading
+raised = []
+def elsewhere():
+    try:
+        device.make_current()
+        halve()
+    except Exception as error:
+        raised.append(error)
+thread = threading.Thread(target=elsewhere)
+thread.start(), thread.join()
+assert not raised, raised
+"""
+    )
+
+
 def test_a_photo_becomes_the_processors_frames(python):
     """The whole path through the binding: analysis, scene, frames; engines are ONNX Runtime's on the host."""
     python(

@@ -3,12 +3,14 @@
 Everything but the driver and the speed is real, so frames must be the processor's own, bit for bit.
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 from emulator.device import HostEngines, array_at
 
 from stillwave import kernels
-from stillwave.runtime import Animator, BackendError, BudgetError, device, device_stages, spectrum
+from stillwave.runtime import Animator, BackendError, BudgetError, BundleError, device, device_stages, spectrum
 from stillwave.runtime.device_layout import DeviceLayout
 from stillwave.runtime.device_renderer import RING
 
@@ -192,6 +194,16 @@ def test_plan_shows_the_devices_block(on_device):
     assert all(offset % 256 == 0 for offset in plan.offsets.values())
     assert {"spectrum", "level0", "shares", "picture"} <= plan.offsets.keys()
     assert "splat" in plan.table()
+
+
+def test_networks_of_other_types_are_refused(on_device):
+    bundle = on_device.bundle
+    networks = dict(bundle.manifest.networks)
+    half = dataclasses.replace(networks["synthesis"].outputs["frame"], dtype="float16")
+    networks["synthesis"] = dataclasses.replace(networks["synthesis"], outputs={"frame": half})
+    changed = dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, networks=networks))
+    with pytest.raises(BundleError, match=r"synthesis: frame is float16, on a device it must be float32; export"):
+        device_stages.check_types(changed)
 
 
 def test_no_driver_is_said_at_once(monkeypatch):
