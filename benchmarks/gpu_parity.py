@@ -107,11 +107,15 @@ def _splat(bench: Bench, rng: Any) -> Iterator[Case]:
         grids = (amplitude * rng.standard_normal((1, 41, 57, 2))).astype(np.float32)
         made = splat_on(bench, levels, grids, rng, is_half=False)
         for j, (h, w, c) in enumerate(levels):
-            motion = kernels.resize_motion(grids[0], np.empty((h, w, 2), np.float32))
+            motion, exact = bench.get(made["motion"][j], (h, w, 2)), np.empty((h, w, 2), np.float64)
+            reference.resize(grids[0], exact, (w / grids.shape[2], h / grids.shape[1]))
+            host = kernels.resize_motion(grids[0], np.empty((h, w, 2), np.float32))
+            yield f"motion of level {j} at {amplitude} px", motion, exact, 1e-5 * amplitude, host
+            # from the device's motion: where sources land is not a continuous function of it
             inputs = made["features"][j], motion, made["importance"][j]
             exact = reference.splat(*inputs, (0, h), np.float64)
             host = kernels.splat(*inputs, np.empty((h, w, c), np.float32))
-            yield f"splat level {j} at {amplitude} px", bench.get(made["out"][j], (h, w, c)), exact, 2e-5, host
+            yield f"splat of level {j} at {amplitude} px", bench.get(made["out"][j], (h, w, c)), exact, 2e-5, host
 
 
 def _sampling(bench: Bench, rng: Any) -> Iterator[Case]:

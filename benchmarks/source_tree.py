@@ -1,6 +1,5 @@
 """Makes `stillwave` importable from a checkout where it was not installed: imported first, for its effect."""
 
-import importlib.util
 import os
 import sys
 import tempfile
@@ -8,7 +7,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-if importlib.util.find_spec("stillwave") is None:
+try:
+    import stillwave.kernels.cuda  # noqa: F401
+except ImportError:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "stillwave"]:
+        del sys.modules[name]
     links = Path(tempfile.mkdtemp(prefix="stillwave-"))
     (links / "stillwave").mkdir()
     for package in ("runtime", "kernels", "bundles"):
