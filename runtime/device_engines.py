@@ -64,7 +64,7 @@ def engine_key(
     name: str,
     precision: str,
     profile: Profile,
-    device: "Device | None" = None,
+    device: Device | None = None,
     targets: tuple[int, ...] = (),
 ) -> EngineKey:
     """What an engine for this device, or ahead of time for these targets, is kept under.

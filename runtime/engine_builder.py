@@ -5,6 +5,7 @@ tells its progress in lines of JSON on stdout, and leaves the engine in the file
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -80,11 +81,11 @@ def _converse(child: "subprocess.Popen[bytes]", message: bytes, told: Told | Non
     return refusal
 
 
-def _how_it_ended(request: BuildRequest, code: int, errors: str) -> str:
+def _how_it_ended(request: BuildRequest, code: int, said: str) -> str:
     what = f"{request.name}: the builder of {request.backend}"
     if code == -KILLED:
         return f"{what} was killed; {MEMORY}"
-    last = errors.strip().splitlines()[-1:] or ["it said nothing"]
+    last = said.strip().splitlines()[-1:] or ["it said nothing"]
     if code < 0:
         return f"{what} crashed (signal {-code}): {last[0]}; try another precision, and report it with the bundle"
     if "MemoryError" in last[0] or "bad_alloc" in last[0]:
@@ -94,18 +95,27 @@ def _how_it_ended(request: BuildRequest, code: int, errors: str) -> str:
 
 def main() -> None:
     """The child: one request, one engine."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print is no part of the conversation
+
+    def say(**said: object) -> None:
+        print(json.dumps(said), file=channel, flush=True)
+
+    def told(phase: str, done: int, steps: int) -> None:
+        say(phase=phase, done=done, steps=steps)
+
     request = json.loads(sys.stdin.buffer.readline())
     network, folder = sys.stdin.buffer.read(), Path(request.pop("folder"))
     try:
-        engine, timing = _build_here(request, network)
+        engine, timing = _build_here(request, network, told)
     except StillwaveError as error:
-        _say(refusal=str(error), kind=type(error).__name__)
+        say(refusal=str(error), kind=type(error).__name__)
         return
     (folder / "timing").write_bytes(timing)
     (folder / "engine").write_bytes(engine)
 
 
-def _build_here(request: dict[str, object], network: bytes) -> tuple[bytes, bytes]:
+def _build_here(request: dict[str, object], network: bytes, told: Told) -> tuple[bytes, bytes]:
     from .device import open_device
     from .trt_build import built_engine
     from .trt_library import trt_library
@@ -114,13 +124,8 @@ def _build_here(request: dict[str, object], network: bytes) -> tuple[bytes, byte
     library = trt_library(asked.backend)
     with nullcontext() if asked.targets else open_device(asked.device):  # its context is what is measured in
         return built_engine(
-            library, network, asked.name, asked.profile, tuple(asked.targets), asked.workspace_bytes,
-            asked.timing, lambda phase, done, steps: _say(phase=phase, done=done, steps=steps),
+            library, network, asked.name, asked.profile, tuple(asked.targets), asked.workspace_bytes, asked.timing, told
         )  # fmt: skip
-
-
-def _say(**said: object) -> None:
-    print(json.dumps(said), flush=True)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,10 @@ def built_engine(
     trt = library.trt
     messages: list[str] = []
     logger = trt_logger(trt, messages)
-    builder = trt.Builder(logger)
-    if builder is None:
-        raise _refusal(library, name, "no builder", messages)
+    try:
+        builder = trt.Builder(logger)
+    except TypeError as error:  # so the binding says that it got nothing
+        raise _refusal(library, name, "no builder was started", messages) from error
     definition = builder.create_network(_network_flags(trt))
     parser = trt.OnnxParser(definition, logger)
     if not parser.parse(network):
@@ -119,6 +120,4 @@ def _monitor(trt: Any, progress: Progress) -> Any:
 
 def _refusal(library: TrtLibrary, name: str, what: str, messages: list[str]) -> BackendError:
     told = "; ".join(message.strip() for message in messages[:2]) or "it gave no reason"
-    if "35" in told and "CUDA" in told.upper():
-        told += "; it found no NVIDIA driver: build ahead of time with TensorRT-RTX and --target sm_89"
     return BackendError(f"{name}: {what} by {library}: {told}")

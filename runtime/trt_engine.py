@@ -26,7 +26,10 @@ class TrtEngine:
         self.inputs, self.outputs = signature(network, name, sizes)
         self._messages: list[str] = []
         trt = library.trt
-        self._runtime: Any = trt.Runtime(trt_logger(trt, self._messages))
+        try:
+            self._runtime: Any = trt.Runtime(trt_logger(trt, self._messages))
+        except TypeError as error:  # so the binding says that it got nothing
+            raise self._refused("cannot be started", BackendError, "; see `stillwave doctor`") from error
         self._engine: Any = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
             raise self._refused("cannot be loaded", EngineCacheError, "; run `stillwave engine clear`")

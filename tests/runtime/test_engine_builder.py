@@ -148,6 +148,22 @@ def test_strange_bytes_are_a_bundle_error(network) -> None:
         build(REQUEST, b"\x00\x01\x02\x03" * 9)
 
 
+def test_what_libraries_print_is_no_part_of_the_conversation(monkeypatch) -> None:
+    code = """
+    from stillwave.runtime import engine_builder
+    def noisy(request, network, told):
+        print("a banner")
+        told("Tactics", 1, 3)
+        return network[::-1], b""
+    engine_builder._build_here = noisy
+    engine_builder.main()
+    """
+    monkeypatch.setattr(engine_builder, "CHILD", (sys.executable, "-c", textwrap.dedent(code)))
+    heard = []
+    assert build(REQUEST, b"network", lambda *said: heard.append(said)) == (b"krowten", b"")
+    assert heard == [("Tactics", 1, 3)]
+
+
 def test_child_is_this_module() -> None:
     assert engine_builder.CHILD[0] == sys.executable
     assert Path(engine_builder.__file__).stem in engine_builder.CHILD[2]

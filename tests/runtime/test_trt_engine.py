@@ -182,6 +182,15 @@ def test_plan_that_does_not_load_is_told_with_the_librarys_reason(fake, network)
         engine_of(fake, network, b"another plan")
 
 
+def test_library_that_does_not_start_is_a_backend_error(fake, network, monkeypatch) -> None:
+    def nothing(_: Any) -> Any:
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    monkeypatch.setattr(fake, "Runtime", nothing)
+    with pytest.raises(BackendError, match=r"engine of TensorRT 10\.3\.0 cannot be started; see `stillwave doctor`"):
+        engine_of(fake, network)
+
+
 def test_size_outside_the_profile_is_refused(fake, network) -> None:
     with pytest.raises(EngineCacheError, match=r"was not built for photo float32 \(1, 3, 80, 16\); build it for this"):
         engine_of(fake, network, h=40)
