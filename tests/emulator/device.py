@@ -198,7 +198,7 @@ class HostEngine(Closing):
 
     workspace_bytes = 4096
 
-    def __init__(self, network: bytes, name: str, sizes: dict[str, int], is_capturable: bool) -> None:
+    def __init__(self, network: bytes, name: str, sizes: dict[str, int], is_capturable: bool = True) -> None:
         from stillwave.runtime.ort_engine import OrtEngine
 
         self.is_capturable = is_capturable
