@@ -1,5 +1,6 @@
-"""The results of end_to_end.py as tables and as bars."""
+"""The results of end_to_end.py as tables and as bars; run, README's table of those of gpu.py."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,31 @@ def _panels(result: dict[str, Any]) -> dict[str, dict[str, float]]:
 def _within(result: dict[str, Any]) -> list[dict[str, Any]]:
     """What was not refused."""
     return [row for row in result["memory"]["budgets"] if "peak_bytes" in row]
+
+
+NOT_YET = "not yet run on a GPU"
+
+
+def gpu_table(results: dict[str, Any]) -> str:
+    """README's table, a row for each GPU and backend that made frames; `results` by the name of their file."""
+    rows = ["| on NVIDIA GPUs | frame, 512 x 288 | photo to 150 frames |", "|---|---|---|"]
+    for name, result in sorted(results.items()):
+        sections = {n: s["result"] for n, s in result["sections"].items() if s["is_good"]}
+        for backend in (n.removeprefix("frame, ") for n in sections if n.startswith("frame, ")):
+            us = sections[f"frame, {backend}"]["latency, graph"]["median_us"]
+            loop = sections.get(f"loop, {backend}")
+            whole = f"{loop['photo_to_loop_ms']:.0f} ms" if loop else "not measured"
+            said = f"{result['gpu']['name']}, {backend} ([result](benchmarks/results/{name}))"
+            rows.append(f"| {said} | {us / 1e3:.3g} ms | {whole} |")
+    if len(rows) == 2:
+        rows.append(f"| measured by `python benchmarks/gpu.py` | {NOT_YET} | {NOT_YET} |")
+    return "\n".join(rows)
+
+
+def main() -> None:
+    found = Path(__file__).parent.joinpath("results").glob("gpu-*.json")
+    print(gpu_table({path.name: json.loads(path.read_text()) for path in found}))
+
+
+if __name__ == "__main__":
+    main()

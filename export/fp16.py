@@ -49,10 +49,28 @@ def stored_as_half(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def float_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph whose weights `stored_as_half` stored: float32 again, and no Cast behind them."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    stored = {weight.name: weight for weight in model.graph.initializer if weight.data_type == HALF}
+    nodes = []
+    for node in model.graph.node:
+        weight = stored.get(node.input[0]) if node.op_type == "Cast" else None
+        if weight is None:
+            nodes.append(node)
+        else:
+            values = numpy_helper.to_array(weight).astype(np.float32)
+            weight.CopyFrom(numpy_helper.from_array(values, node.output[0]))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
 def half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
     """A strongly typed graph: float16 throughout, but float32 statistics, angles, inputs, outputs.
 
-    Every change of type is a Cast in the graph, which is what TensorRT 10.12 and later want.
+    Every change of type is a Cast in the graph, which is what TensorRT 10.12 and later want. Scales of
+    Q/DQ are float16 too: what they dequantise to has their type.
     """
     model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     graph = _TypedGraph(model.graph)

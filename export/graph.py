@@ -16,9 +16,9 @@ OPSET = 20
 # What every target has: no scatter, no Fourier transform, nothing of our own.
 OPERATORS = frozenset(
     """
-    Add AveragePool Cast Clip Concat Conv Cos DepthToSpace Div Exp Expand Gemm InstanceNormalization
-    LayerNormalization LeakyRelu MatMul MaxPool Mul Pow ReduceMean ReduceSum Relu Reshape Resize Shape Sigmoid Sin
-    Slice Softmax Split Sqrt Squeeze Sub Transpose Unsqueeze
+    Add AveragePool Cast Clip Concat Conv Cos DepthToSpace DequantizeLinear Div Exp Expand Gemm
+    InstanceNormalization LayerNormalization LeakyRelu MatMul MaxPool Mul Pow QuantizeLinear ReduceMean ReduceSum Relu
+    Reshape Resize Shape Sigmoid Sin Slice Softmax Split Sqrt Squeeze Sub Transpose Unsqueeze
     """.split()  # noqa: SIM905
 )
 

@@ -11,7 +11,8 @@ from .graph import ExportError
 from .networks import Network
 
 # Signal to error, dB: 20 dB is a decimal digit. float32 graphs reach 115 and more, networks stored
-# with float16 weights 71 to 88, float16 arithmetic, on a CPU, 54 to 90.
+# with float16 weights 71 to 88, float16 arithmetic, on a CPU, 54 to 90. int8 has a floor for each
+# network (conversion.py), chosen for what frames show of it.
 FLOOR_DB = {"exact": 100.0, "fp32": 60.0, "fp16": 45.0}
 
 

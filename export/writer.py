@@ -1,7 +1,8 @@
 """A bundle's folder: written beside its place, opened as the runtime would, then moved there."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -49,27 +50,41 @@ def write_bundle(
     name: str | None = None,
     precision: str = "fp32",
 ) -> Manifest:
-    """Export every network of the preset; replaces the folder if it is there."""
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    """Export every network of the preset in a form of `shipped_form`; replaces the folder if it is there."""
     records: dict[str, NetworkRecord] = {}
     parity: dict[str, float] = {}
     networks = networks_of(preset, weights)
-    for network in tqdm(networks, desc="networks", leave=False):
-        records[network.name], parity[network.name] = _write_network(partial, network, precision)
-    told = {**provenance, "parity_db": parity, "versions": {p: version(p) for p in PACKAGES}}
-    render = _render_record(weights.renderer.pyramid.multiple, networks)
-    manifest = _manifest(name or folder.name, preset, weights, render, records, told, partial)
-    write_manifest(partial, manifest)
-    Bundle.open(partial)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with replaced_folder(folder) as partial:
+        for network in tqdm(networks, desc="networks", leave=False):
+            records[network.name], parity[network.name] = _write_network(partial, network, precision)
+        told = {**provenance, "parity_db": parity, "versions": versions()}
+        render = _render_record(weights.renderer.pyramid.multiple, networks)
+        manifest = _manifest(name or folder.name, preset, weights, render, records, told, partial)
+        write_manifest(partial, manifest)
     return manifest
 
 
+@contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `folder` if it is a bundle that opens in the end."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    Bundle.open(partial)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def versions() -> dict[str, str]:
+    """Of what an export depends on."""
+    return {package: version(package) for package in PACKAGES}
+
+
 def shipped_form(graph: onnx.ModelProto, precision: str) -> onnx.ModelProto:
-    """fp32: for CPUs, most weights stored as float16; fp16: for GPUs, strongly typed."""
+    """fp32: for CPUs, most weights stored as float16; fp16: for GPUs, strongly typed; exact: as it is."""
+    if precision == "exact":
+        return graph
     if precision == "fp16":
         form = half_precision(graph)
     else:
@@ -91,7 +106,7 @@ def _write_network(folder: Path, network: Network, precision: str) -> tuple[Netw
     weights, workspace = weights_and_workspace_bytes(file, network.name, network.largest)
     record = NetworkRecord(
         file=file.name,
-        precision=precision,
+        precision="fp32" if precision == "exact" else precision,
         inputs=_records(inputs),
         outputs=_records(outputs),
         weights_bytes=weights,

@@ -5,7 +5,8 @@ numpy reference answers instead and says so once.
 """
 
 from stillwave.kernels._library import build_info
-from stillwave.kernels.frame import frame_from_planes
+from stillwave.kernels.ddim import ddim_step
+from stillwave.kernels.frame import frame_from_planes, nv12_from_planes
 from stillwave.kernels.motion import BlockedSpectrum, motion_at
 from stillwave.kernels.resize import resize_map, resize_motion
 from stillwave.kernels.splat import splat, splat_workspace_bytes
@@ -13,8 +14,10 @@ from stillwave.kernels.splat import splat, splat_workspace_bytes
 __all__ = [
     "BlockedSpectrum",
     "build_info",
+    "ddim_step",
     "frame_from_planes",
     "motion_at",
+    "nv12_from_planes",
     "resize_map",
     "resize_motion",
     "splat",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-INTERFACE = 2  # changes with _SIGNATURES, together with processor.cpp
+INTERFACE = 3  # changes with _SIGNATURES, together with processor.cpp
 NON_FINITE = 1
 ISA_ORDER = ("avx512", "avx2", "neon", "baseline")
 THREAD_LIMIT = 64
@@ -29,6 +29,8 @@ _SIGNATURES: dict[str, list[Any]] = {
     "mean_magnitude": [*[_POINTER] * 4, _LONG, *[_INT] * 3],
     "resize": [*[_POINTER] * 2, *[_INT] * 5, *[_FLOAT] * 2, _INT],
     "frame": [*[_POINTER] * 2, _LONG, _INT],
+    "nv12": [*[_POINTER] * 2, *[_INT] * 3],
+    "ddim": [*[_POINTER] * 4, _LONG, _POINTER, _INT],
 }
 
 
@@ -44,6 +46,8 @@ class Kernels:
     mean_magnitude: Any
     resize: Any
     frame: Any
+    nv12: Any
+    ddim: Any
 
 
 @functools.lru_cache(maxsize=1)

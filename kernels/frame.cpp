@@ -1,4 +1,4 @@
-// Host launcher of the frame conversion.
+// Host launchers of the frame conversions.
 #include "frame.h"
 
 #include "launch_host.h"
@@ -30,6 +30,24 @@ SW_EXPORT(frame)(const float* planes, uint8_t* out, Index pixels, int threads) {
     for (Index first = chunk * step; first < end; first += kTile) {
       const int count = static_cast<int>(smaller(kTile, end - first));
       convert(planes + first, pixels, count, out + 3 * first);
+    }
+  });
+  return kSuccess;
+}
+
+// (H, W) even -> H rows of luma and H / 2 of chroma, all W bytes.
+SW_EXPORT(nv12)(const float* planes, uint8_t* out, int height, int width, int threads) {
+  const Index plane = static_cast<Index>(height) * width, step = rows_in_chunk(2 * width);
+  parallel(chunks_of(height / 2, step), threads, [&](Index chunk) {
+    for (Index row = chunk * step; row < smaller(height / 2, (chunk + 1) * step); ++row) {
+      uint8_t* above = out + 2 * row * width;
+      uint8_t* beside = out + (height + row) * width;
+      for (int x = 0; x < width; x += 2) {
+        uint8_t y[4], chroma[2];
+        nv12_from_square(planes, plane, 2 * row * width + x, width, y, chroma);
+        for (int i = 0; i < 4; ++i) above[i / 2 * width + x + i % 2] = y[i];
+        for (int i = 0; i < 2; ++i) beside[x + i] = chroma[i];
+      }
     }
   });
   return kSuccess;

@@ -1,8 +1,28 @@
-// float16 conversion in integer arithmetic, for single values and for processors without a
-// conversion instruction. Same results as the instructions: subnormals kept, ties to even.
+// float16 conversion of single values: CUDA's instruction, or integer arithmetic with the same
+// results, for processors that have none: subnormals kept, ties to even.
 #pragma once
 
 #include "portable.h"
+
+#if defined(__CUDACC__) && !defined(SW_EMULATED)
+
+namespace {
+
+SW_BODY float float_from_half(Half half) {
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(half.bits));
+  return value;
+}
+
+SW_BODY Half half_from_float(float value) {
+  Half half;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half.bits) : "f"(value));
+  return half;
+}
+
+}  // namespace
+
+#else
 
 namespace {
 
@@ -31,3 +51,5 @@ SW_BODY Half half_from_float(float value) {
 }
 
 }  // namespace
+
+#endif

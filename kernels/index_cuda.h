@@ -1,86 +1,124 @@
-// The cell index on the device: count, scan, fill, sort. Counting uses integer atomics, whose
-// result has no order; each cell is then sorted by source, so the index equals the host's bit for
-// bit.
+// The cell index of a whole pyramid on the device: the levels' cells and sources follow each other,
+// so one count, scan, fill and sort serve all. Counting uses integer atomics, whose result has no
+// order; each cell is then sorted by source, so the index equals the host's bit for bit.
 #pragma once
 
+#include "choice.h"
 #include "index.h"
 #include "launch_cuda.h"
+#include "vector.h"
 
 namespace {
 
-constexpr int kScanTile = 1024;
-constexpr int kNonFinite = 1, kUnusual = 2;  // bits of the flags
+constexpr int kMaxLevels = 4;
+constexpr int kScanItems = 16;                    // cells a thread scans
+constexpr int kScanTile = kThreads * kScanItems;  // cells a block scans
 
-struct DeviceIndex {
-  CellIndex index;
-  int* tile_sums;
-  int* flags;
+struct Level {
+  const Half* features;     // (height, width, channels)
+  const float* importance;  // (height, width)
+  float* motion;            // (height, width, 2) px, made from the grid's
+  void* out;                // (height, width, channels) Half or float
+  int height, width, channels;
+  int first_source, first_cell, first_vector;  // of this level in the pyramid
 };
 
-__global__ void classify_sources(DeviceIndex device) {
-  const CellIndex& index = device.index;
-  const Index source = thread_number();
-  if (source >= static_cast<Index>(index.height) * index.width) return;
-  const float dx = index.motion[2 * source], dy = index.motion[2 * source + 1];
-  const float weight = index.weight[source];
-  if (!(is_finite(dx) & is_finite(dy) & is_finite(weight))) atomicOr(device.flags, kNonFinite);
-  if (!is_ordinary(weight)) atomicOr(device.flags, kUnusual);
-  const int y = static_cast<int>(source / index.width), x = static_cast<int>(source % index.width);
-  const int cell = cell_of(index, y, x, dx, dy);
-  index.cells[source] = cell;
-  if (cell >= 0) atomicAdd(index.starts + 1 + cell, 1);
+struct Pyramid {
+  Level level[kMaxLevels];
+  const FrameChoice* choice;
+  const float* grids;         // (n, grid_height, grid_width, 2) px, the motions of a pass
+  const float* activity_map;  // of level 0
+  float* activity;            // of level 0: the map times liveliness
+  int* cells;                 // of every source, or -1
+  int* starts;                // (num_cells + 1,); the second at a multiple of 16 bytes
+  int* order;                 // of every entry: the source, counted in its level
+  Share* shares;
+  int* tile_sums;
+  int num_levels, num_sources, num_cells, num_vectors;
+  int grid_height, grid_width, is_out_half;
+};
+
+// The level that the item belongs to; `first` picks what is counted.
+SW_BODY int level_of(const Pyramid& p, int Level::* first, int item) {
+  int l = 0;
+  while (l + 1 < p.num_levels && item >= p.level[l + 1].*first) ++l;
+  return l;
 }
 
-// Exclusive sum of the values that the threads of a block hold; `total` is the sum of all.
+// A level's part of the index.
+SW_BODY CellIndex index_of(const Pyramid& p, const Level& level) {
+  return CellIndex{level.motion,
+                   level.importance,
+                   p.cells + level.first_source,
+                   p.starts + level.first_cell,
+                   p.order,
+                   p.shares,
+                   level.height,
+                   level.width,
+                   0,
+                   level.height};
+}
+
+// Sum of what the threads of a block hold, before this thread; `total` is of all.
 SW_BODY int block_scan(int value, int* total) {
-  __shared__ int sums[2][kScanTile];
+  __shared__ int sums[2][kThreads];
   int from = 0;
   sums[from][threadIdx.x] = value;
   __syncthreads();
-  for (unsigned step = 1; step < kScanTile; step *= 2) {
+  for (unsigned step = 1; step < kThreads; step *= 2) {
     int sum = sums[from][threadIdx.x];
     if (threadIdx.x >= step) sum += sums[from][threadIdx.x - step];
     from = 1 - from;
     sums[from][threadIdx.x] = sum;
     __syncthreads();
   }
-  *total = sums[from][kScanTile - 1];
+  *total = sums[from][kThreads - 1];
   const int before = sums[from][threadIdx.x] - value;
   __syncthreads();
   return before;
 }
 
-// Each block scans one tile of counts in place and keeps its sum.
-__global__ void scan_tiles(int* counts, int num_cells, int* tile_sums) {
-  const int cell = static_cast<int>(blockIdx.x) * kScanTile + static_cast<int>(threadIdx.x);
-  int total;
-  const int before = block_scan(cell < num_cells ? counts[cell] : 0, &total);
-  if (cell < num_cells) counts[cell] = before;
-  if (threadIdx.x == 0) tile_sums[blockIdx.x] = total;
-}
+// The counts of this thread's cells, `kScanItems` of a tile in a row; beyond the last they are 0.
+struct Counts {
+  int of[kScanItems];
+  int sum;
+};
 
-// One block scans the sums of all tiles in place.
-__global__ void scan_sums(int* tile_sums, int num_tiles) {
-  int before_all = 0;
-  for (int first = 0; first < num_tiles; first += kScanTile) {
-    const int tile = first + static_cast<int>(threadIdx.x);
-    int total;
-    const int before = block_scan(tile < num_tiles ? tile_sums[tile] : 0, &total);
-    if (tile < num_tiles) tile_sums[tile] = before_all + before;
-    before_all += total;
+SW_BODY Counts counts_at(const int* counts, int first, int num_cells) {
+  Counts found;
+  if (first + kScanItems <= num_cells) {
+    SW_UNROLL
+    for (int i = 0; i < kScanItems; i += 4) {
+      const int4 four = *reinterpret_cast<const int4*>(counts + first + i);
+      found.of[i] = four.x;
+      found.of[i + 1] = four.y;
+      found.of[i + 2] = four.z;
+      found.of[i + 3] = four.w;
+    }
+  } else {
+    SW_UNROLL
+    for (int i = 0; i < kScanItems; ++i)
+      found.of[i] = first + i < num_cells ? counts[first + i] : 0;
   }
+  found.sum = 0;
+  SW_UNROLL
+  for (int i = 0; i < kScanItems; ++i) found.sum += found.of[i];
+  return found;
 }
 
-__global__ void add_sums(int* counts, int num_cells, const int* tile_sums) {
-  const int cell = static_cast<int>(blockIdx.x) * kScanTile + static_cast<int>(threadIdx.x);
-  if (cell < num_cells) counts[cell] += tile_sums[blockIdx.x];
-}
-
-__global__ void fill_cells(CellIndex index) {
-  const Index source = thread_number();
-  if (source >= static_cast<Index>(index.height) * index.width) return;
-  const int cell = index.cells[source];
-  if (cell >= 0) index.order[atomicAdd(index.starts + 1 + cell, 1)] = static_cast<int>(source);
+SW_BODY void write_counts(int* counts, int first, int num_cells, const Counts& values) {
+  if (first + kScanItems <= num_cells) {
+    SW_UNROLL
+    for (int i = 0; i < kScanItems; i += 4) {
+      *reinterpret_cast<int4*>(counts + first + i) =
+          int4{values.of[i], values.of[i + 1], values.of[i + 2], values.of[i + 3]};
+    }
+    return;
+  }
+  SW_UNROLL
+  for (int i = 0; i < kScanItems; ++i) {
+    if (first + i < num_cells) counts[first + i] = values.of[i];
+  }
 }
 
 SW_BODY void sift_down(int* heap, int root, int size) {
@@ -102,40 +140,6 @@ SW_BODY void sort_sources(int* sources, int size) {
     sources[last] = largest;
     sift_down(sources, 0, last);
   }
-}
-
-// One thread a cell: sorts its sources and computes what they give.
-__global__ void finish_cells(CellIndex index) {
-  const Index cell = thread_number();
-  if (cell >= index.num_cells()) return;
-  const int begin = index.starts[cell], end = index.starts[cell + 1];
-  sort_sources(index.order + begin, end - begin);
-  for (int entry = begin; entry < end; ++entry) {
-    const Index source = index.order[entry];
-    const int y = static_cast<int>(source / index.width),
-              x = static_cast<int>(source % index.width);
-    index.shares[entry] = share_of(y, x, index.motion[2 * source], index.motion[2 * source + 1],
-                                   index.weight[source]);
-  }
-}
-
-inline int build_index(const DeviceIndex& device, cudaStream_t stream) {
-  const CellIndex& index = device.index;
-  const Index pixels = static_cast<Index>(index.height) * index.width;
-  const int num_cells = index.num_cells();
-  const int num_tiles = (num_cells + kScanTile - 1) / kScanTile;
-  const size_t starts_bytes = sizeof(int) * (static_cast<size_t>(num_cells) + 1);
-  cudaError_t status = cudaMemsetAsync(index.starts, 0, starts_bytes, stream);
-  if (status == cudaSuccess) status = cudaMemsetAsync(device.flags, 0, sizeof(int), stream);
-  if (status != cudaSuccess) return static_cast<int>(status);
-  int* counts = index.starts + 1;
-  classify_sources<<<blocks_for(pixels), kThreads, 0, stream>>>(device);
-  scan_tiles<<<num_tiles, kScanTile, 0, stream>>>(counts, num_cells, device.tile_sums);
-  scan_sums<<<1, kScanTile, 0, stream>>>(device.tile_sums, num_tiles);
-  add_sums<<<num_tiles, kScanTile, 0, stream>>>(counts, num_cells, device.tile_sums);
-  fill_cells<<<blocks_for(pixels), kThreads, 0, stream>>>(index);
-  finish_cells<<<blocks_for(num_cells), kThreads, 0, stream>>>(index);
-  return launch_status();
 }
 
 }  // namespace

@@ -1,23 +1,26 @@
-// What the CUDA launchers share. A launcher takes device pointers, sizes and a stream, enqueues,
-// and returns a cudaError_t as int: it allocates nothing and waits for nothing.
+// What the CUDA kernels share. Every kernel takes one struct by value, which kernels/cuda.py
+// mirrors, and runs in blocks of kThreads along one axis. None needs a host header, so that NVRTC
+// can compile them where there is no toolkit.
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include "portable.h"
-
-#define SW_LAUNCHER extern "C" __attribute__((visibility("default"))) int
 
 namespace {
 
 constexpr int kThreads = 256;
 
-inline unsigned blocks_for(Index items) {
-  return static_cast<unsigned>((items + kThreads - 1) / kThreads);
-}
+}  // namespace
+
+#ifndef SW_KERNEL  // tests/kernels/cuda_on_host.h runs kernels on the processor
+#define SW_KERNEL(name, Argument)                        \
+  extern "C" __global__ void __launch_bounds__(kThreads) \
+      stillwave_##name(const __grid_constant__ Argument argument)
+// One whose threads meet at a barrier.
+#define SW_BLOCK_KERNEL(name, Argument) SW_KERNEL(name, Argument)
+#endif
+
+namespace {
 
 SW_BODY Index thread_number() { return static_cast<Index>(blockIdx.x) * kThreads + threadIdx.x; }
-
-inline int launch_status() { return static_cast<int>(cudaPeekAtLastError()); }
 
 }  // namespace

@@ -1,101 +1,110 @@
-// CUDA launchers of motion synthesis. One thread half a block: 8 pixels, 128-bit loads.
+// CUDA kernels of motion synthesis. One thread half a block: 8 pixels, 128-bit loads.
 #include "launch_cuda.h"
 #include "motion.h"
 
 namespace {
 
 constexpr int kPixels = 8;
+constexpr int kFramesTogether = 4;  // their accumulators fit in registers
 using Pixels = Pack<kPixels>;
 
-// First byte and block of a thread's pixels.
-struct Place {
+struct Blocks {
   const int8_t* rows;
-  Index block;
+  const float* units;
+  const int32_t* terms;  // (frames, K-1)
+  const float* scales;   // (frames,) powers of two that the terms were divided by
+  float* out;            // motion: (frames, P, 2), px; mean: (P,)
+  Index pixels;
+  int frequencies, frames;
 };
 
-SW_BODY Place place_of(const int8_t* rows, Index item, int frequencies) {
+// What a thread reads: its first byte, and the unit of its block.
+struct Place {
+  const int8_t* rows;
+  float unit;
+};
+
+SW_BODY Place place_of(const Blocks& blocks, Index item) {
   const Index block = item / (kBlock / kPixels), half = item % (kBlock / kPixels);
-  return Place{rows + block * kRow * frequencies + 2 * kPixels * half, block};
+  return Place{blocks.rows + block * kRow * blocks.frequencies + 2 * kPixels * half,
+               blocks.units[block]};
 }
 
-__global__ void pack(const float* spectrum, int8_t* rows, float* units, Index pixels,
-                     int frequencies, float one) {
-  const Index block = thread_number(), left = pixels - block * kBlock;
-  if (left <= 0) return;
-  units[block] = pack_block(spectrum + 4 * pixels + block * kBlock, pixels,
-                            static_cast<int>(left < kBlock ? left : kBlock), frequencies, one,
-                            rows + block * kRow * frequencies);
-}
-
-template <int kFrames>
-__global__ void synthesize(const int8_t* rows, const float* units, const int32_t* terms, float* out,
-                           Index pixels, int frequencies) {
-  const Index item = thread_number();
-  const Index first = item * kPixels;
-  if (first >= pixels) return;
-  const Place from = place_of(rows, item, frequencies);
-  Pixels x[kFrames], y[kFrames];
-  displace<Pixels, kFrames>(from.rows, units[from.block], terms, frequencies, x, y);
-  for (int f = 0; f < kFrames; ++f) {
-    float2* to = reinterpret_cast<float2*>(out + 2 * (f * pixels + first));
-    for (int i = 0; i < kPixels; ++i) {
-      if (first + i < pixels) to[i] = make_float2(x[f].lane[i], y[f].lane[i]);
+SW_BODY void write_motion(const Pixels& x, const Pixels& y, float scale, Index count, float* out) {
+  if (count >= kPixels && reinterpret_cast<uintptr_t>(out) % sizeof(float4) == 0) {
+    SW_UNROLL
+    for (int i = 0; i < kPixels; i += 2) {
+      reinterpret_cast<float4*>(out)[i / 2] = make_float4(
+          x.lane[i] * scale, y.lane[i] * scale, x.lane[i + 1] * scale, y.lane[i + 1] * scale);
     }
+    return;
   }
-}
-
-__global__ void average_magnitude(const int8_t* rows, const float* units, const int32_t* terms,
-                                  float* out, Index pixels, int frequencies, int frames) {
-  const Index item = thread_number();
-  const Index first = item * kPixels;
-  if (first >= pixels) return;
-  const Place from = place_of(rows, item, frequencies);
-  const float unit = units[from.block];
-  Pixels total = broadcast<Pixels>(0.0f);
-  for (int f = 0; f < frames; ++f, terms += frequencies) {
-    total = add_magnitudes<Pixels, 1>(from.rows, unit, terms, frequencies, total);
-  }
-  const float share = 1.0f / static_cast<float>(frames);
+  SW_UNROLL
   for (int i = 0; i < kPixels; ++i) {
-    if (first + i < pixels) out[first + i] = total.lane[i] * share;
+    if (i < count) out[2 * i] = x.lane[i] * scale;
+    if (i < count) out[2 * i + 1] = y.lane[i] * scale;
   }
 }
-
-unsigned blocks_of(Index pixels, int size) { return blocks_for((pixels + size - 1) / size); }
 
 template <int kFrames>
-void launch(const int8_t* rows, const float* units, const int32_t* terms, float* out, Index pixels,
-            int frequencies, cudaStream_t stream) {
-  synthesize<kFrames><<<blocks_of(pixels, kPixels), kThreads, 0, stream>>>(rows, units, terms, out,
-                                                                           pixels, frequencies);
+SW_BODY void move(const Blocks& blocks, const Place& from, Index first, int frame) {
+  Pixels x[kFrames], y[kFrames];
+  displace<Pixels, kFrames>(from.rows, from.unit, blocks.terms + frame * blocks.frequencies,
+                            blocks.frequencies, x, y);
+  SW_UNROLL
+  for (int f = 0; f < kFrames; ++f) {
+    float* to = blocks.out + 2 * ((frame + f) * blocks.pixels + first);
+    write_motion(x[f], y[f], blocks.scales[frame + f], blocks.pixels - first, to);
+  }
 }
+
+struct Packing {
+  const float* spectrum;  // (4K, P)
+  int8_t* rows;
+  float* units;
+  Index pixels;
+  int frequencies;
+  float one;
+};
 
 }  // namespace
 
-SW_LAUNCHER stillwave_cuda_block(const float* spectrum, int8_t* rows, float* units, Index pixels,
-                                 int frequencies, float one, cudaStream_t stream) {
-  pack<<<blocks_of(pixels, kBlock), kThreads, 0, stream>>>(spectrum, rows, units, pixels,
-                                                           frequencies, one);
-  return launch_status();
+// One thread a block of 16 pixels.
+SW_KERNEL(block, Packing) {
+  const Packing& p = argument;
+  const Index block = thread_number(), left = p.pixels - block * kBlock;
+  if (left <= 0) return;
+  p.units[block] = pack_block(p.spectrum + 4 * p.pixels + block * kBlock, p.pixels,
+                              static_cast<int>(left < kBlock ? left : kBlock), p.frequencies, p.one,
+                              p.rows + block * kRow * p.frequencies);
 }
 
-SW_LAUNCHER stillwave_cuda_motion(const int8_t* rows, const float* units, const int32_t* terms,
-                                  float* out, Index pixels, int frequencies, int frames,
-                                  cudaStream_t stream) {
+// All frames of a pass: memory is read for the first of them, the cache for the others.
+SW_KERNEL(motion, Blocks) {
+  const Index item = thread_number(), first = item * kPixels;
+  if (first >= argument.pixels) return;
+  const Place from = place_of(argument, item);
   int f = 0;
-  for (; f + 4 <= frames; f += 4, terms += 4 * frequencies, out += 8 * pixels) {
-    launch<4>(rows, units, terms, out, pixels, frequencies, stream);
+  for (; f + kFramesTogether <= argument.frames; f += kFramesTogether) {
+    move<kFramesTogether>(argument, from, first, f);
   }
-  for (; f < frames; ++f, terms += frequencies, out += 2 * pixels) {
-    launch<1>(rows, units, terms, out, pixels, frequencies, stream);
-  }
-  return launch_status();
+  for (; f < argument.frames; ++f) move<1>(argument, from, first, f);
 }
 
-SW_LAUNCHER stillwave_cuda_mean_magnitude(const int8_t* rows, const float* units,
-                                          const int32_t* terms, float* out, Index pixels,
-                                          int frequencies, int frames, cudaStream_t stream) {
-  average_magnitude<<<blocks_of(pixels, kPixels), kThreads, 0, stream>>>(
-      rows, units, terms, out, pixels, frequencies, frames);
-  return launch_status();
+// Mean length of the displacements of all frames.
+SW_KERNEL(weight, Blocks) {
+  const Index item = thread_number(), first = item * kPixels;
+  if (first >= argument.pixels) return;
+  const Place from = place_of(argument, item);
+  Pixels total = broadcast<Pixels>(0.0f);
+  for (int f = 0; f < argument.frames; ++f) {
+    total =
+        add_magnitudes<Pixels, 1>(from.rows, from.unit, argument.terms + f * argument.frequencies,
+                                  argument.frequencies, total);
+  }
+  const float share = 1.0f / static_cast<float>(argument.frames);
+  SW_UNROLL
+  for (int i = 0; i < kPixels; ++i) {
+    if (first + i < argument.pixels) argument.out[first + i] = total.lane[i] * share;
+  }
 }

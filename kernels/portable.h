@@ -2,7 +2,18 @@
 // so that one source has the same arithmetic, and the same bits, on both sides.
 #pragma once
 
+#ifdef __CUDACC_RTC__  // has no headers of its own
+using int8_t = signed char;
+using uint8_t = unsigned char;
+using int16_t = short;
+using uint16_t = unsigned short;
+using int32_t = int;
+using uint32_t = unsigned;
+using int64_t = long long;
+using uintptr_t = unsigned long long;
+#else
 #include <stdint.h>
+#endif
 
 // SW_UNROLL before a loop over registers keeps compilers from placing them in memory.
 #ifdef __CUDACC__

@@ -191,3 +191,32 @@ def frame_from_planes(planes: Float, out: Array) -> None:
     # fmax picks the number where the other operand is nan.
     clamped = np.fmin(np.fmax(planes, 0), 1)
     out[...] = np.rint(clamped.transpose(1, 2, 0) * np.float32(255))
+
+
+def nv12_from_planes(planes: Float, out: Array) -> None:
+    """(3, H, W) in 0..1 -> (3 H / 2, W) uint8: luma, then (blueness, redness) of 2 x 2 pixels.
+
+    ITU-R BT.709: luma 16..235, chroma 16..240 about 128, chroma of the mean of four.
+    """
+    _, height, width = planes.shape
+    clamped = np.fmin(np.fmax(planes, 0), 1).astype(np.float64)
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    out[:height] = np.rint(16 + 219 * np.tensordot(weights, clamped, 1))
+    mean = clamped.reshape(3, height // 2, 2, width // 2, 2).mean((2, 4))
+    luma = np.tensordot(weights, mean, 1)
+    out[height:, 0::2] = np.rint(128 + 224 * (mean[2] - luma) / 1.8556)
+    out[height:, 1::2] = np.rint(128 + 224 * (mean[0] - luma) / 1.5748)
+
+
+def ddim_step(velocity: Float, latents: Float, last: Float, unconditional: Float | None, step: Float) -> None:
+    """One sampling step in place; see runtime/sampler.py.
+
+    step  cosine, sine, reach, keep, pull, guidance
+    """
+    cosine, sine, reach, keep, pull, guidance = step
+    if unconditional is not None:
+        velocity = unconditional + guidance * (velocity - unconditional)
+    x_0 = cosine * latents - sine * velocity
+    ahead = x_0 if reach == 0 else x_0 + reach * (x_0 - last)
+    latents[...] = keep * latents + pull * ahead
+    last[...] = x_0

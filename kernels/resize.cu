@@ -1,41 +1,58 @@
-// CUDA launcher of resizing. One thread a pixel; neighbours share their taps in the cache.
+// CUDA kernel of resizing. One thread a pixel; neighbours share their taps in the cache.
 #include "launch_cuda.h"
 #include "resize.h"
 
 namespace {
 
+struct Map {
+  const float* field;  // (height, width)
+  float* out;          // (height_out, width_out)
+  int height, width, height_out, width_out;
+  float least;  // what is below becomes this
+};
+
+// Channels of one place: loaded at once.
 template <int kChannels>
-__global__ void resize_pixels(const float* field, float* out, int height, int width, int height_out,
-                              int width_out, float scale_x, float scale_y) {
-  const Index pixel = thread_number();
-  if (pixel >= static_cast<Index>(height_out) * width_out) return;
-  const Taps columns = taps_at(static_cast<int>(pixel % width_out), width, width_out);
-  const Taps rows = taps_at(static_cast<int>(pixel / width_out), height, height_out);
-  const float* row[4];
+struct alignas(kChannels * sizeof(float)) Cell {
+  float channel[kChannels];
+};
+
+// The pixel whose taps these are.
+template <int kChannels>
+SW_BODY Cell<kChannels> resized(const float* field, int height, int width, const Taps& rows,
+                                const Taps& columns) {
+  const auto* cells = reinterpret_cast<const Cell<kChannels>*>(field);
+  Cell<kChannels> combined[4], pixel;
+  SW_UNROLL
   for (int tap = 0; tap < 4; ++tap) {
-    const Index y = clamped(rows.first - 1 + tap, height);
-    row[tap] = field + y * width * kChannels;
-  }
-  for (int c = 0; c < kChannels; ++c) {
-    float combined[4];
-    for (int tap = 0; tap < 4; ++tap) {
-      const int at = clamped(columns.first - 1 + tap, width) * kChannels + c;
-      combined[tap] = weighted(rows, row[0][at], row[1][at], row[2][at], row[3][at]);
+    const int x = clamped(columns.first - 1 + tap, width);
+    Cell<kChannels> column[4];
+    SW_UNROLL
+    for (int down = 0; down < 4; ++down) {
+      column[down] = cells[static_cast<Index>(clamped(rows.first - 1 + down, height)) * width + x];
     }
-    out[pixel * kChannels + c] =
-        (c == 0 ? scale_x : scale_y) *
-        weighted(columns, combined[0], combined[1], combined[2], combined[3]);
+    SW_UNROLL
+    for (int c = 0; c < kChannels; ++c) {
+      combined[tap].channel[c] = weighted(rows, column[0].channel[c], column[1].channel[c],
+                                          column[2].channel[c], column[3].channel[c]);
+    }
   }
+  SW_UNROLL
+  for (int c = 0; c < kChannels; ++c) {
+    pixel.channel[c] = weighted(columns, combined[0].channel[c], combined[1].channel[c],
+                                combined[2].channel[c], combined[3].channel[c]);
+  }
+  return pixel;
 }
 
 }  // namespace
 
-SW_LAUNCHER stillwave_cuda_resize(const float* field, float* out, int height, int width,
-                                  int height_out, int width_out, int channels, float scale_x,
-                                  float scale_y, cudaStream_t stream) {
-  const unsigned blocks = blocks_for(static_cast<Index>(height_out) * width_out);
-  const auto kernel = channels == 2 ? resize_pixels<2> : resize_pixels<1>;
-  kernel<<<blocks, kThreads, 0, stream>>>(field, out, height, width, height_out, width_out, scale_x,
-                                          scale_y);
-  return launch_status();
+SW_KERNEL(resize, Map) {
+  const Map& m = argument;
+  const Index pixel = thread_number();
+  if (pixel >= static_cast<Index>(m.height_out) * m.width_out) return;
+  const Taps columns = taps_at(static_cast<int>(pixel % m.width_out), m.width, m.width_out);
+  const Taps rows = taps_at(static_cast<int>(pixel / m.width_out), m.height, m.height_out);
+  const float value = resized<1>(m.field, m.height, m.width, rows, columns).channel[0];
+  m.out[pixel] = value > m.least ? value : m.least;
 }

@@ -1,8 +1,6 @@
 // `Pack<N>`: N lanes that one thread loads and stores 128 bits at a time (N = 4 or 8).
 #pragma once
 
-#include <cuda_fp16.h>
-
 #include "vector.h"
 
 namespace {
@@ -113,14 +111,19 @@ SW_BODY Pack<N> load_floats(const float* from) {
 }
 
 SW_BODY void unpack(uint32_t pair, float* lane) {
-  const float2 both = __half22float2(*reinterpret_cast<const __half2*>(&pair));
-  lane[0] = both.x;
-  lane[1] = both.y;
+  lane[0] = float_from_half(Half{static_cast<uint16_t>(pair)});
+  lane[1] = float_from_half(Half{static_cast<uint16_t>(pair >> 16)});
 }
 
 SW_BODY uint32_t pack(const float* lane) {
-  const __half2 both = __floats2half2_rn(lane[0], lane[1]);
-  return *reinterpret_cast<const uint32_t*>(&both);
+#if !defined(SW_EMULATED) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  uint32_t pair;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(lane[1]), "f"(lane[0]));
+  return pair;
+#else
+  const uint32_t low = half_from_float(lane[0]).bits, high = half_from_float(lane[1]).bits;
+  return low | high << 16;
+#endif
 }
 
 template <>

@@ -2,6 +2,7 @@
 
 import os
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +19,17 @@ from .budget import (
 )
 from .bundle import Bundle
 from .edit import Edit, edited
-from .engine import Engine, engine_for, factor_and_symbol, shape_at, usable_cores
+from .engine import DEVICE_BACKENDS, Engine, engine_for, shape_at, sizes_of, usable_cores
 from .memory import Plan, parse_bytes
 from .photo import LONGEST_SIDE, Photo, PhotoSource, Size, resize
 from .renderer import Layout, Renderer
 from .sampler import Schedule, initial_noise, sample
 from .scene import Scene, check_volume
 from .spectrum import Float
+
+if TYPE_CHECKING:
+    from .device_layout import DeviceLayout
+    from .device_stages import DeviceStages
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -50,6 +55,7 @@ class Animator:
         self.backend = backend
         self.bundle = Bundle.open(bundle)
         self.manifest = self.bundle.manifest
+        self._device = self._on_device() if backend in DEVICE_BACKENDS else None
 
     def analyze(
         self,
@@ -88,9 +94,10 @@ class Animator:
         """The photo's spectral volume (K, 4, h, w), px of a grid of its own shape, long side 256."""
         height, width = pixels.shape[:2]
         grid = spectrum.network_grid(width, height, self.manifest.grid_multiple)
-        condition, guide, amplitude = self._encode(pixels, grid)
-        latents = self._sample(condition, seed, steps or self.manifest.schedule.steps)
-        volume = spectrum.calibrate(self._decode(latents, guide), amplitude[0])
+        coefficients, amplitude = self._coefficients(pixels, grid, seed, steps or self.manifest.schedule.steps)
+        scales = np.asarray(self.manifest.scales, np.float32)
+        volume = spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
+        volume = spectrum.calibrate(volume, amplitude[0])
         grid_width, grid_height = spectrum.motion_grid(width, height)
         return spectrum.resize_volume(volume, grid_height, grid_width)
 
@@ -107,25 +114,34 @@ class Animator:
     def stages(self, size: Size) -> dict[str, Parts]:
         """What lives at the peak of each stage of a scene of this size, bytes by name: the arena and all else."""
         layout = self._layout(size, spectrum.motion_grid(*size))
+        if not isinstance(layout, Layout):
+            return {"on the device": {"block": layout.plan().nbytes}}
         return analysis_parts(self.manifest, size) | scene_parts(self.manifest, layout)
 
-    def _encode(self, pixels: Pixels, grid: Size) -> list[Float]:
-        """Condition (1, Cc, h, w), guide (1, Cg, Hg, Wg) and expected amplitude (1, K-1, h, w)."""
+    def _coefficients(self, pixels: Pixels, grid: Size, seed: int, steps: int) -> tuple[Float, Float]:
+        """What the networks predict: coefficients (K-1, 4, Hg, Wg) and expected amplitude (1, K-1, h, w)."""
         photo = resize(pixels, (2 * grid[0], 2 * grid[1]))
         planes = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+        cells = (side // self.manifest.latent_stride for side in reversed(grid))
+        noise = initial_noise(seed, (self.manifest.num_frequencies - 1, self.manifest.latent_channels, *cells))
+        if self._device:
+            return self._device.coefficients(planes, noise, grid, steps)
+        condition, guide, amplitude = self._encode(planes)
+        return self._decode(self._sample(condition, noise, steps), guide), amplitude
+
+    def _encode(self, planes: Float) -> list[Float]:
+        """Condition (1, Cc, h, w), guide (1, Cg, Hg, Wg) and expected amplitude (1, K-1, h, w)."""
         with self._engine("image_encoder", "photo", planes.shape) as encoder:
             outputs = {spec.name: np.empty(shape_at(spec.shape, {}), np.float32) for spec in encoder.outputs}
             encoder.bind(photo=planes, **outputs)
             encoder.run()
         return [outputs[name] for name in ("condition", "guide", "amplitude")]
 
-    def _sample(self, condition: Float, seed: int, steps: int) -> Float:
-        """Latents (K-1, 4, h, w)."""
+    def _sample(self, condition: Float, latents: Float, steps: int) -> Float:
+        """Latents (K-1, 4, h, w) of noise, in place."""
         manifest = self.manifest
-        shape = (manifest.num_frequencies - 1, manifest.latent_channels, *condition.shape[2:])
-        latents = initial_noise(seed, shape)
         velocity, timestep = np.empty_like(latents), np.empty(1, np.float32)
-        with self._engine("denoiser", "latents", shape) as denoiser:
+        with self._engine("denoiser", "latents", latents.shape) as denoiser:
             denoiser.bind(latents=latents, timestep=timestep, condition=condition, prediction=velocity)
 
             def predict(_: Float, t: int) -> Float:
@@ -137,23 +153,29 @@ class Animator:
             return sample(predict, latents, schedule, steps)
 
     def _decode(self, latents: Float, guide: Float) -> Float:
-        """Spectral volume (K, 4, Hg, Wg), px of the networks' grid."""
+        """Normalised slices (K-1, 4, Hg, Wg) on the networks' grid."""
         coefficients = np.empty((len(latents), 4, *guide.shape[2:]), np.float32)
         with self._engine("decoder", "latents", (DECODER_BATCH, *latents.shape[1:])) as decoder:
             for i in range(0, len(latents), DECODER_BATCH):
                 part = slice(i, i + DECODER_BATCH)
                 decoder.bind(latents=latents[part], guide=guide, coefficients=coefficients[part])
                 decoder.run()
-        scales = np.asarray(self.manifest.scales, np.float32)
-        return spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
+        return coefficients
 
     def _layout(
         self, size: Size, grid: Size, num_frequencies: int | None = None, reading_bytes: int = 0
-    ) -> Layout:
+    ) -> "Layout | DeviceLayout":
         count = num_frequencies or self.manifest.num_frequencies
+        if self._device:
+            return self._device.layout(size, (count, 4, grid[1], grid[0]), self.manifest.num_frames)
         return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes)
 
-    def _scene(self, pixels: Pixels, volume: Float, layout: Layout, num_frames: int, fps: float) -> Scene:
+    def _scene(
+        self, pixels: Pixels, volume: Float, layout: "Layout | DeviceLayout", num_frames: int, fps: float
+    ) -> Scene:
+        if self._device:
+            return self._device.scene(pixels, volume, num_frames, fps)
+        assert isinstance(layout, Layout)
         height, width = layout.padded
         extent = height / layout.height, width / layout.width
         padded = spectrum.resize_volume(volume, *layout.grid, extent)
@@ -165,18 +187,23 @@ class Animator:
 
     def _engine(self, name: str, input_name: str, shape: tuple[int, ...]) -> Engine:
         """A network, made for an input (N, C, rows, columns) of this shape."""
-        sizes = {}
-        for dimension, size in zip(self.manifest.networks[name].inputs[input_name].shape, shape, strict=True):
-            if isinstance(dimension, str):
-                factor, symbol = factor_and_symbol(dimension)
-                sizes[symbol] = size // factor
+        sizes = sizes_of(self.manifest.networks[name].inputs[input_name].shape, shape)
         # not the whole budget: ONNX Runtime's tables take a 64th of what its arena may hold
         arena_bytes = min(self.budget, 2 * engine_bytes(self.manifest, name, shape[2] * shape[3]))
         network = self.bundle.network_bytes(name)
         return engine_for(self.backend, network, name, sizes=sizes, threads=self.threads, arena_bytes=arena_bytes)
 
+    def _on_device(self) -> "DeviceStages":
+        """Imported only where a device is asked for, and refused at once where there is none."""
+        from .device import open_device
+        from .device_stages import DeviceStages
+
+        return DeviceStages(self.bundle, self.backend, open_device(), self.budget)
+
     def close(self) -> None:
-        """Nothing outlives a call but the scenes handed out; here so that `with` reads naturally."""
+        """Release the device, with the scenes made on it; on the processor nothing outlives a call but scenes."""
+        if self._device:
+            self._device.close()
 
     def __enter__(self) -> "Animator":
         return self

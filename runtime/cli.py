@@ -128,11 +128,27 @@ def parser() -> argparse.ArgumentParser:
     bundle = commands.add_parser("bundle", parents=[shared], help="look at a bundle, or verify it")
     bundle.add_argument("action", choices=("info", "verify"))
     bundle.add_argument("folder", nargs="?", help="default: the one installed with stillwave")
+    _add_engine_command(commands, shared)
     commands.add_parser("doctor", parents=[shared], help="what works here, and what is missing")
     commands.add_parser("train", add_help=False, help="train the networks; alone: the stages")
     commands.add_parser("evaluate", add_help=False, help="measure motion or rendering against clips")
     commands.add_parser("export", add_help=False, help="a training run to a bundle")
     return top
+
+
+def _add_engine_command(commands: Any, shared: argparse.ArgumentParser) -> None:
+    engine = commands.add_parser("engine", parents=[shared], help="TensorRT engines: build, list, clear")
+    add = engine.add_argument
+    add("action", choices=("build", "list", "clear"))
+    add("--backend", choices=("tensorrt", "tensorrt-rtx"), default="tensorrt-rtx", help="default: %(default)s")
+    add("--bundle", metavar="FOLDER", help="default: the one installed")
+    add("--network", action="append", metavar="NAME", help="only this one; may be repeated")
+    add("--size", type=size, metavar="WxH", help="for frames of this size alone (default: any up to 1280)")
+    add(
+        "--target", type=targets, default=(), metavar="sm_86,sm_89",
+        help="ahead of time, without a GPU, for these (TensorRT-RTX)",
+    )
+    add("--workspace", default="512MiB", help="most that a layer may use as scratch (default: %(default)s)")
 
 
 def _photo_options() -> argparse.ArgumentParser:
@@ -235,6 +251,13 @@ def size(text: str) -> tuple[int, int]:
     if not (width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0):
         raise argparse.ArgumentTypeError(f"want WIDTHxHEIGHT such as 512x288, got {text!r}")
     return int(width), int(height)
+
+
+def targets(text: str) -> tuple[int, ...]:
+    found = [re.fullmatch(r"(?:sm_)?(\d{2,3})", part.strip()) for part in text.lower().split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"want compute capabilities such as sm_86,sm_89, got {text!r}")
+    return tuple(sorted({int(match[1]) for match in found if match}))
 
 
 def gains(text: str) -> dict[int, float]:

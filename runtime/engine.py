@@ -17,6 +17,7 @@ from .errors import BackendError
 Array = npt.NDArray[Any]
 Dimension = int | str
 
+DEVICE_BACKENDS = ("cuda", "tensorrt", "tensorrt-rtx")
 BACKENDS = ("auto", "cpu", "openvino", "cuda", "tensorrt", "tensorrt-rtx")
 
 
@@ -71,9 +72,11 @@ def engine_for(
 ) -> Engine:
     """An engine of the named backend for a network's ONNX bytes, which the caller has verified.
 
+    Those on a GPU are staged through it; device_engines.py has them for arrays that stay there.
+
     backend      "auto" is the best that can run here, today "cpu"; any other name is that backend
                  or a `BackendError`
-    sizes        fixes symbols of the network's shapes: up to a third less memory, a little faster
+    sizes        fixes symbols of the network's shapes: up to a third less memory, a little faster; GPUs want all
     threads      0: every core this process may use
     arena_bytes  most working memory the engine may take, or `BudgetError`; 0: unbounded. ONNX Runtime
                  only; give what the manifest measured, for the bound itself costs a 32nd of its size
@@ -89,7 +92,10 @@ def engine_for(
         from .openvino_engine import OpenVinoEngine
 
         return OpenVinoEngine(network, name, sizes or {}, threads)
-    raise BackendError(f"no {backend} engine in this version of stillwave; use cpu or openvino")
+    from .device import open_device
+    from .staged_engine import StagedEngine
+
+    return StagedEngine(backend, network, name, sizes or {}, open_device())
 
 
 def usable_cores() -> int:
@@ -108,6 +114,16 @@ def shape_at(shape: tuple[Dimension, ...], sizes: Mapping[str, int]) -> tuple[in
             dimension = factor * sizes[symbol]
         concrete.append(dimension)
     return tuple(concrete)
+
+
+def sizes_of(shape: tuple[Dimension, ...], actual: tuple[int, ...]) -> dict[str, int]:
+    """The symbols of a shape, where it is `actual`: ("n", 4, "8*h") at (2, 4, 40) is n = 2, h = 5."""
+    sizes = {}
+    for dimension, size in zip(shape, actual, strict=True):
+        if isinstance(dimension, str):
+            factor, symbol = factor_and_symbol(dimension)
+            sizes[symbol] = size // factor
+    return sizes
 
 
 def factor_and_symbol(dimension: str) -> tuple[int, str]:

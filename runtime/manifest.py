@@ -10,7 +10,7 @@ FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 SHA256 = re.compile("[0-9a-f]{64}")
-PRECISIONS = ("fp32", "fp16", "mixed")
+PRECISIONS = ("fp32", "fp16", "int8", "mixed")
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,10 @@ class Renderer:
         self.spectrum.combine(basis, out, threads=self.threads)
         return out
 
+    def farthest(self, grid_motion: Float) -> float:
+        """The largest part of a displacement, px of the grid."""
+        return float(np.abs(grid_motion).max())
+
     def render(self, grid_motion: Float, out: npt.NDArray[np.uint8], liveliness: float = 1.0) -> None:
         """One frame, its motion given on the grid (h, w, 2) -> uint8 (H, W, 3).
 

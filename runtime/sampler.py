@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from stillwave import kernels
+
 Float = npt.NDArray[np.float32]
 
 
@@ -74,14 +76,14 @@ def sampler_steps(schedule: Schedule, steps: int) -> list[Step]:
 
 def sample(predict: Callable[[Float, int], Float], latents: Float, schedule: Schedule, steps: int) -> Float:
     """Denoise `latents` (unit normal on entry) in place and return them."""
-    last = None
+    last = np.empty_like(latents)
     for step in sampler_steps(schedule, steps):
         velocity = predict(latents, step.timestep)
-        x_0 = np.float32(step.cos) * latents - np.float32(step.sin) * velocity
-        ahead = x_0 if last is None else x_0 + np.float32(step.reach) * (x_0 - last)
-        latents *= np.float32(step.keep)
-        latents += np.float32(step.pull) * ahead
-        last = x_0
+        kernels.ddim_step(
+            *(velocity, latents, last),
+            *(step.cos, step.sin, step.reach, step.keep, step.pull),
+            threads=1,
+        )
     return latents
 
 

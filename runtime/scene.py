@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from types import TracebackType
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from .dynamics import Dynamics, mobility, modes_at, pose_towards
 from .errors import MotionError
 from .loops import fade_shares, rhythm_for
-from .renderer import PASS, Renderer
+from .renderer import PASS
 from .rhythm import Complex, Double, Rhythm, natural_turns, parts_from_weights
 from .spectrum import Float
 
@@ -20,12 +21,29 @@ SYMPATHY = 2.0  # times as far as the pointer: the most that anything else moves
 CALM_PX = 0.1  # of the motion grid: below this largest displacement a touched scene fades to the photo
 
 
+class FrameMaker(Protocol):
+    """What a scene's frames come from: `Renderer`, or `DeviceRenderer`, whose motions are numbers."""
+
+    photo: Frame
+    layout: Any
+
+    def motions(self, basis: Float) -> Any: ...
+
+    def farthest(self, motion: Any, /) -> float: ...
+
+    def render(self, motion: Any, /, out: Frame, liveliness: float = 1.0) -> None: ...
+
+    def preview(self, motion: Any, /, out: Frame) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Scene:
     """What `Animator.analyze` and `Animator.scene` return. Close it, or leave its `with` block, to
     free its memory; frames it has given out stay valid.
     """
 
-    def __init__(self, renderer: Renderer, spectral_volume: Float, num_frames: int, fps: float):
+    def __init__(self, renderer: FrameMaker, spectral_volume: Float, num_frames: int, fps: float):
         self._renderer = renderer
         self.spectral_volume = spectral_volume  # (K, 4, h, w) float32, px of a grid over the photo
         self.num_frames = num_frames  # of the motion: it repeats after so many
@@ -107,7 +125,7 @@ class Scene:
             self._mobility = mobility(self.spectral_volume)
         pulled = pull[0] * to_grid[0], pull[1] * to_grid[1]
         pose = pose_towards(modes, pulled, self._mobility)
-        farthest = float(np.abs(self._renderer.motions(_basis(pose))).max())
+        farthest = self._renderer.farthest(self._renderer.motions(_basis(pose))[0])
         self.dynamics.drag(pose * min(1.0, SYMPATHY * float(np.hypot(*pulled)) / max(farthest, 1e-9)))
 
     def release(self) -> None:
@@ -125,7 +143,7 @@ class Scene:
         self.dynamics.advance(dt, check_number("wind", wind))
         out = self._frame_buffer(out)
         motion = self._renderer.motions(_basis(self.dynamics.weights()))[0]
-        liveliness = min(1.0, float(np.abs(motion).max()) / CALM_PX)
+        liveliness = min(1.0, self._renderer.farthest(motion) / CALM_PX)
         self._render(motion, out, preview, liveliness)
         return out
 

@@ -17,6 +17,7 @@ Float = npt.NDArray[np.float32]
 QUIET_PX = 1e-5  # motion below this is nothing, and is not amplified
 COHERENCE = 8.0  # grid cells; a latent covers 8
 COARSE = 4  # grid cells a side: COHERENCE is blurred on a grid of these, in a third of the time
+GRID_SIDES = (3, 16)  # least and most multiples that a side of the networks' grid is
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
 
 
@@ -184,7 +185,7 @@ def network_grid(width: int, height: int, multiple: int = 32) -> tuple[int, int]
     """
     target = 256 * 160
     aspect = np.log(width / height)
-    sides = range(3 * multiple, 17 * multiple, multiple)
+    sides = [n * multiple for n in range(GRID_SIDES[0], GRID_SIDES[1] + 1)]
     fits = [(w, h) for w in sides for h in sides if 0.7 * target <= w * h <= 1.25 * target]
     return min(fits, key=lambda g: (round(abs(np.log(g[0] / g[1]) - aspect), 6), abs(g[0] * g[1] - target)))
 

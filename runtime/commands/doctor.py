@@ -3,7 +3,6 @@
 import argparse
 import platform
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -12,11 +11,13 @@ from importlib.metadata import PackageNotFoundError, requires, version
 import numpy as np
 
 from ..bundle import Bundle
-from ..engine import BACKENDS, engine_for, shape_at
+from ..engine import BACKENDS, DEVICE_BACKENDS, engine_for, factor_and_symbol, shape_at
 from ..errors import BackendError, BundleError
 from ..formats import CODECS_OF
 from ..memory import format_bytes
 from ..movie import CODECS, encoder_name, import_av
+from ..signature import signature
+from .gpu_libraries import gpu_libraries
 from .licences import LICENCES, bundled_licences, ffmpeg_licence
 from .outcome import Outcome
 
@@ -35,13 +36,13 @@ class Check:
 
 def run(args: argparse.Namespace) -> Outcome:
     """Checks by doing: the bundle is hashed, and every backend runs one of its networks."""
-    checks = [*_versions(), *_kernels()]
+    checks = [*_versions(), *_kernels(), *(Check(*part) for part in gpu_libraries())]
     try:
         bundle = Bundle.open()
         checks += [_bundle(bundle), *_backends(bundle)]
     except BundleError as error:
         checks.append(Check("bundle", "broken", str(error), error.exit_code))
-    checks += [*_extras(), *_runtime_clash(), *_codecs()]
+    checks += [*_extras(), *_codecs()]
     exit_code = max((check.exit_code for check in checks), default=0)
     return Outcome(
         {"is_well": exit_code == 0, "checks": [asdict(check) for check in checks]},
@@ -87,7 +88,9 @@ def _backends(bundle: Bundle) -> Iterator[Check]:
         except BackendError as error:
             is_essential = backend == "cpu"
             status, exit_code = ("broken", error.exit_code) if is_essential else ("missing", 0)
-            yield Check(f"backend {backend}", status, str(error), exit_code)
+            is_no_driver = backend in DEVICE_BACKENDS and str(error).startswith("no NVIDIA driver")
+            detail = "needs an NVIDIA driver, see above" if is_no_driver else str(error)
+            yield Check(f"backend {backend}", status, detail, exit_code)
         except Exception as error:  # a broken installation fails in any way
             detail = f"{type(error).__name__}: {error}; reinstall its package"
             exit_code = BackendError.exit_code if backend == "cpu" else 0
@@ -96,10 +99,11 @@ def _backends(bundle: Bundle) -> Iterator[Check]:
 
 def _run_once(backend: str, network: bytes, name: str) -> None:
     """On zeros, with every symbol of a shape at 8. A backend that loads may still not run."""
-    sizes: defaultdict[str, int] = defaultdict(lambda: 8)
-    with engine_for(backend, network, name, threads=1) as engine:
+    dimensions = {dimension for specs in signature(network, name, {}) for spec in specs for dimension in spec.shape}
+    sizes = {factor_and_symbol(dimension)[1]: 8 for dimension in dimensions if isinstance(dimension, str)}
+    with engine_for(backend, network, name, sizes=sizes, threads=1) as engine:
         specs = engine.inputs + engine.outputs
-        arrays = {s.name: np.zeros(shape_at(s.shape, sizes), s.dtype) for s in specs}
+        arrays = {s.name: np.zeros(shape_at(s.shape, {}), s.dtype) for s in specs}
         engine.bind(**arrays)
         engine.run()
 
@@ -119,16 +123,6 @@ def _extras() -> Iterator[Check]:
         else:
             detail = ", ".join(f"{package} {_version(package)}" for package in packages)
             yield Check(f"extra {extra}", "ok", detail)
-
-
-def _runtime_clash() -> Iterator[Check]:
-    if _version("onnxruntime") and _version("onnxruntime-gpu"):
-        yield Check(
-            "onnxruntime",
-            "warning",
-            "onnxruntime and onnxruntime-gpu overwrite each other;"
-            " pip uninstall onnxruntime onnxruntime-gpu, then install the one you want",
-        )
 
 
 def _codecs() -> Iterator[Check]:

@@ -1,11 +1,14 @@
-"""Every network of the edge preset, exported once for all tests of the export."""
+"""Every network of the edge preset, and of a narrow and shallow paper preset, exported once for all tests."""
+
+from dataclasses import replace
 
 import pytest
 import torch
 
 from stillwave.export.graph import graph_from_network
 from stillwave.export.networks import Network, Weights, networks_of, random_weights
-from stillwave.model.presets import EDGE
+from stillwave.model import resnet
+from stillwave.model.presets import EDGE, PAPER, Preset
 
 SMALL = {
     "image_encoder": {"h": 1, "w": 2},
@@ -42,6 +45,38 @@ class Graphs(dict[str, bytes]):
 @pytest.fixture(scope="session")
 def graphs(networks) -> Graphs:
     return Graphs(networks)
+
+
+@pytest.fixture(scope="session")
+def narrow() -> Preset:
+    """The paper's preset with few channels."""
+    return replace(
+        PAPER,
+        autoencoder_channels=(16, 16, 32),
+        denoiser_channels=(16, 32, 32),
+        denoiser_blocks=1,
+        denoiser_attention=(False, True, True),
+        pyramid_channels=(16, 16, 32),
+    )
+
+
+@pytest.fixture(scope="session")
+def narrow_weights(narrow) -> Weights:
+    """Of a trunk with one block a stage."""
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resnet, "STAGES", tuple((channels, 1, stride) for channels, _, stride in resnet.STAGES))
+        return random_weights(narrow)
+
+
+@pytest.fixture(scope="session")
+def narrow_networks(narrow, narrow_weights) -> dict[str, Network]:
+    return {network.name: network for network in networks_of(narrow, narrow_weights)}
+
+
+@pytest.fixture(scope="session")
+def narrow_graphs(narrow_networks) -> Graphs:
+    return Graphs(narrow_networks)
 
 
 @pytest.fixture(params=SMALL)

@@ -98,4 +98,4 @@ def test_command_wants_a_run_or_random_weights(monkeypatch, capsys, arguments) -
     monkeypatch.setattr("sys.argv", ["export", *arguments])
     with pytest.raises(SystemExit, match="2"):
         command.main()
-    assert "give a training run, or --random-weights and none" in capsys.readouterr().err
+    assert "give a training run, or --random-weights, or --from BUNDLE" in capsys.readouterr().err

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwave.kernels import frame_from_planes, reference
+from stillwave.kernels import frame_from_planes, nv12_from_planes, reference
 
 examples = settings(max_examples=25, deadline=None)
 
@@ -49,3 +49,35 @@ def test_refusals(isa):
         frame_from_planes(np.zeros((4, 5, 3), np.float32))
     with pytest.raises(TypeError, match=r"out must be uint8, got float32"):
         frame_from_planes(planes, np.zeros((4, 5, 3), np.float32))
+
+
+def test_nv12_agrees_with_the_reference(isa):
+    planes = np.random.default_rng(3).uniform(-0.2, 1.2, (3, 34, 50)).astype(np.float32)
+    planes[1, 3, 4] = np.nan
+    want = np.empty((51, 50), np.uint8)
+    reference.nv12_from_planes(planes, want)
+    got = nv12_from_planes(planes).astype(int)
+    assert np.abs(got - want).max() <= 1  # of what lies half way between two numbers
+    assert np.mean(got != want) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("colour", "luma", "chroma"),
+    [
+        ((0, 0, 0), 16, (128, 128)),
+        ((1, 1, 1), 235, (128, 128)),
+        ((1, 0, 0), 63, (102, 240)),
+        ((0, 0, 1), 32, (240, 118)),
+    ],
+)
+def test_nv12_of_known_colours(isa, colour, luma, chroma):
+    """ITU-R BT.709, table of colour bars at 100 %."""
+    planes = np.tile(np.array(colour, np.float32)[:, None, None], (1, 2, 4))
+    got = nv12_from_planes(planes)
+    assert (got[:2] == luma).all()
+    assert got[2].tolist() == [*chroma, *chroma]
+
+
+def test_nv12_of_odd_sides_is_refused(isa):
+    with pytest.raises(ValueError, match="NV12 has even sides, got 3 x 4; crop first"):
+        nv12_from_planes(np.zeros((3, 4, 3), np.float32))

@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 import pytest
 
 from stillwave.runtime.cli import run
-from stillwave.runtime.commands import doctor
+from stillwave.runtime.commands import doctor, gpu_libraries
 from stillwave.runtime.commands.licences import LICENCES
 from stillwave.runtime.errors import BackendError, BundleError
 from stillwave.runtime.movie import CODECS
@@ -33,7 +33,8 @@ def installed(monkeypatch):
             raise PackageNotFoundError(package)
         return changes.get(package) or version(package)
 
-    monkeypatch.setattr(doctor, "version", fake_version)
+    for module in (doctor, gpu_libraries):
+        monkeypatch.setattr(module, "version", fake_version)
     return changes
 
 
@@ -67,6 +68,58 @@ def test_both_onnx_runtimes_are_a_warning(capsys, without_engines, installed):
     assert code == 0
     assert checks["onnxruntime"]["status"] == "warning"
     assert "overwrite each other" in checks["onnxruntime"]["detail"]
+
+
+def test_missing_driver_is_told_once_and_at_length(capsys, monkeypatch):
+    monkeypatch.setattr("stillwave.runtime.device.DRIVERS", ("no-such-library.so",))
+    _, checks = checks_of(capsys)
+    assert checks["NVIDIA driver"]["status"] == "missing"
+    assert "install NVIDIA's driver" in checks["NVIDIA driver"]["detail"]
+    for backend in ("cuda", "tensorrt", "tensorrt-rtx"):
+        assert checks[f"backend {backend}"]["detail"] == "needs an NVIDIA driver, see above"
+
+
+def test_libraries_are_told_with_what_installs_them(capsys, without_engines, monkeypatch):
+    def missing(backend):
+        raise BackendError(f"no {backend} here; pip install it")
+
+    monkeypatch.setattr(gpu_libraries, "trt_library", missing)
+    _, checks = checks_of(capsys)
+    assert checks["library tensorrt"]["status"] == "missing"
+    assert checks["library tensorrt-rtx"]["detail"] == "no tensorrt-rtx here; pip install it"
+
+
+def test_targets_of_tensorrt_rtx_are_shown(capsys, without_engines):
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT-RTX; pip install 'stillwave[tensorrt-rtx]'")
+    _, checks = checks_of(capsys)
+    assert "builds ahead of time for sm_75, " in checks["library tensorrt-rtx"]["detail"]
+
+
+def test_jetson_is_sent_to_its_own_tensorrt(capsys, without_engines, installed, monkeypatch, tmp_path):
+    release, board = tmp_path / "nv_tegra_release", tmp_path / "model"
+    release.write_text("# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic\n")
+    board.write_text("NVIDIA Jetson Orin Nano Developer Kit\0")
+    monkeypatch.setattr(gpu_libraries, "RELEASE", release)
+    monkeypatch.setattr(gpu_libraries, "BOARD", board)
+    installed.update({"onnxruntime-gpu": "1.31", "onnxruntime": None})
+    _, checks = checks_of(capsys)
+    assert checks["Jetson"]["detail"].startswith("NVIDIA Jetson Orin Nano Developer Kit, L4T 36.4.3; ")
+    assert checks["onnxruntime-gpu"]["status"] == "warning"
+    assert "no kernels for Jetson's GPUs" in checks["onnxruntime-gpu"]["detail"]
+
+
+def test_engines_that_are_not_right_are_a_warning(capsys, without_engines, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "stillwave" / "engines"
+    folder.mkdir(parents=True)
+    folder.chmod(0o700)
+    assert checks_of(capsys)[1]["engines"]["detail"] == "none built yet"
+    (folder / "x.engine").write_bytes(b"ftrt")
+    (folder / "x.engine").chmod(0o600)
+    code, checks = checks_of(capsys)
+    assert code == 0
+    assert checks["engines"]["status"] == "warning"
+    assert "stillwave engine clear" in checks["engines"]["detail"]
 
 
 def test_broken_bundle_exits_with_4(capsys, monkeypatch):

@@ -1,0 +1,179 @@
+"""Engines, whole frames, a photo's whole loop, and a soak, by each backend that runs here."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from gpu_bench import Bench, summary
+
+from stillwave.runtime import Animator, device_stages
+from stillwave.runtime.budget import DECODER_BATCH
+from stillwave.runtime.device import Replay
+from stillwave.runtime.engine import sizes_of
+from stillwave.runtime.profile import profiles
+
+SIZE = (512, 288)
+GRID = (256, 160)
+SEED_PHOTO = 0
+
+
+def photo(size: tuple[int, int] = SIZE) -> Any:
+    """Smooth colours and noise: what it shows does not change the times."""
+    rng, (width, height) = np.random.default_rng(SEED_PHOTO), size
+    y, x = np.mgrid[:height, :width] / 40
+    waves = np.stack([np.sin(a * x + b * y) for a, b in rng.uniform(0.3, 1.5, (3, 2))], 2)
+    return (120 + 70 * waves + rng.normal(0, 8, waves.shape)).clip(0, 255).astype(np.uint8)
+
+
+def opened(backend: str, opener: Any = None) -> Animator:
+    """An animator whose networks are opened by `opener`, a class in the place of DeviceEngines, if one is given."""
+    original = device_stages.DeviceEngines
+    try:
+        if opener is not None:
+            device_stages.DeviceEngines = opener
+        return Animator(backend=backend, memory_budget="4GiB")
+    finally:
+        device_stages.DeviceEngines = original
+
+
+def engine_times(bench: Bench, make: Callable[[], Animator]) -> dict[str, Any]:
+    """One run of each network at the usual sizes, on whatever its memory holds."""
+    found: dict[str, Any] = {}
+    with make() as animator:
+        stages, manifest = animator._device, animator.manifest
+        height, width, cells = SIZE[1], SIZE[0], (manifest.latent_channels, GRID[1] // 8, GRID[0] // 8)
+        shapes = {
+            "image_encoder": ("photo", (1, 3, 2 * GRID[1], 2 * GRID[0])),
+            "denoiser": ("latents", (manifest.num_frequencies - 1, *cells)),
+            "decoder": ("latents", (DECODER_BATCH, *cells)),
+            "pyramid": ("photo", (1, 3, height, width)),
+            "synthesis": ("still", (1, 3, height, width)),
+        }
+        for name, (tensor, shape) in shapes.items():
+            record = manifest.networks[name]
+            sizes, start = sizes_of(record.inputs[tensor].shape, shape), perf_counter()
+            network, profile = animator.bundle.network_bytes(name), profiles(manifest)[name]
+            engine = stages.engines.open(network, name, sizes, record.precision, profile)
+            opened_s, own_stream, bench.stream = perf_counter() - start, bench.stream, stages.stream
+            try:
+                found[name] = _engine_times(bench, engine) | {"opened_s": round(opened_s, 3)}
+            finally:
+                bench.stream = own_stream
+                engine.close()
+    return found
+
+
+def _engine_times(bench: Bench, engine: Any) -> dict[str, Any]:
+    addresses = {spec.name: _zeros(bench, spec) for spec in engine.inputs + engine.outputs}
+    engine.bind(bench.space(engine.workspace_bytes), **addresses)
+
+    def call() -> None:
+        engine.enqueue(bench.stream)
+
+    times = bench.graph_us(call) if engine.is_capturable else summary(bench.times_us(call))
+    return times | {"workspace_bytes": engine.workspace_bytes, "is_graph": engine.is_capturable}
+
+
+def _zeros(bench: Bench, spec: Any) -> int:
+    nbytes = int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
+    address = bench.space(nbytes)
+    bench.stream.clear(address, nbytes)
+    return address
+
+
+def frame_times(make: Callable[[], Animator], frames: int = 300) -> dict[str, Any]:
+    """A frame asked for and waited for; frames of a clip, some under way while one is read; without a graph too."""
+    with make() as animator:
+        volume = animator.predict(photo())
+        with animator.scene(photo(), volume) as scene:
+            out = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
+            result = {"latency, graph": _latency(scene, out, frames), "clip, graph": _clip(scene, out, frames)}
+            result["on the device, graph"] = _on_device(scene, frames)
+            renderer = scene._renderer
+            result["is_one_graph"] = not isinstance(renderer.graph, Replay)
+            renderer.graph = Replay(renderer._enqueue_frame)
+            result["latency, no graph"] = _latency(scene, out, frames)
+            result["clip, no graph"] = _clip(scene, out, frames)
+            result["block_bytes"] = renderer.block.nbytes
+    return result
+
+
+def _latency(scene: Any, out: Any, frames: int) -> dict[str, float]:
+    taken = []
+    for i in range(frames + 2):
+        start = perf_counter()
+        scene.frame(0.37 * i, out=out)
+        taken.append(1e6 * (perf_counter() - start))
+    return summary(taken[2:])
+
+
+def _clip(scene: Any, out: Any, frames: int) -> dict[str, float]:
+    list(scene.frames(seconds=2 / 30, out=out))
+    start = perf_counter()
+    for _ in scene.frames(seconds=frames / 30, fps=30, out=out):
+        pass
+    return {"us_per_frame": round(1e6 * (perf_counter() - start) / frames, 2), "frames": frames}
+
+
+def _on_device(scene: Any, frames: int) -> dict[str, float]:
+    for frame in scene.device_frames(seconds=2 / 30):
+        frame.wait()
+    start = perf_counter()
+    for frame in scene.device_frames(seconds=frames / 30, fps=30):  # noqa: B007
+        pass
+    frame.wait()
+    return {"us_per_frame": round(1e6 * (perf_counter() - start) / frames, 2), "frames": frames}
+
+
+def loop_times(make: Callable[[], Animator], repeats: int = 5, frames: int = 150) -> dict[str, Any]:
+    """From a photo's pixels to a loop in the host's memory, everything opened before; and where the time goes."""
+    taken, loop = [], np.empty((frames, SIZE[1], SIZE[0], 3), np.uint8)
+    with make() as animator:
+        for i in range(repeats + 1):
+            marks = [perf_counter()]
+            volume = animator.predict(photo(), seed=i)
+            marks.append(perf_counter())
+            with animator.scene(photo(), volume) as scene:
+                marks.append(perf_counter())
+                for j, frame in enumerate(scene.frames(seconds=frames / 30)):
+                    loop[j] = frame
+            marks.append(perf_counter())
+            taken.append(1e3 * np.diff(marks))
+        noise, planes = _inputs(animator)
+        networks = [_ms(lambda: animator._device.coefficients(planes, noise, GRID, 4)) for _ in range(repeats + 1)][1:]
+    stages = np.median(taken[1:], axis=0)
+    names = ("predict_ms", "scene_set_up_ms", "frames_ms")
+    result = {name: round(float(ms), 2) for name, ms in zip(names, stages, strict=True)}
+    result["networks_ms"] = round(float(np.median(networks)), 2)
+    return result | {"photo_to_loop_ms": round(float(stages.sum()), 2)}
+
+
+def _inputs(animator: Animator) -> tuple[Any, Any]:
+    m = animator.manifest
+    noise = np.zeros((m.num_frequencies - 1, m.latent_channels, GRID[1] // 8, GRID[0] // 8), np.float32)
+    return noise, np.zeros((1, 3, 2 * GRID[1], 2 * GRID[0]), np.float32)
+
+
+def _ms(call: Callable[[], Any]) -> float:
+    start = perf_counter()
+    call()
+    return 1e3 * (perf_counter() - start)
+
+
+def soak(make: Callable[[], Animator], frames: int, most_s: float = 120) -> dict[str, Any]:
+    """Device memory after the first hundred frames and after the last, and whether a frame is still the same."""
+    with make() as animator, animator.scene(photo(), animator.predict(photo())) as scene:
+        device, out = animator._device.device, np.empty((SIZE[1], SIZE[0], 3), np.uint8)
+        first = scene.frame(41.0).copy()
+        used, start, done = [], perf_counter(), 0
+        while done < frames and perf_counter() - start < most_s:
+            for _ in scene.frames(seconds=min(100, frames) / 30, out=out):
+                done += 1
+            used.append(device.memory()[1] - device.memory()[0])
+        took = perf_counter() - start
+        is_same = bool(np.array_equal(scene.frame(41.0), first))
+    grown = used[-1] - used[0]
+    if grown > 0 or not is_same:
+        raise AssertionError(f"device memory grew by {grown} bytes, frames are{'' if is_same else ' not'} the same")
+    return {"frames": done, "seconds": round(took, 1), "grown_bytes": grown, "is_last_frame_as_the_first": is_same}

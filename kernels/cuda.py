@@ -1,0 +1,272 @@
+"""The CUDA kernels' launches: which kernel, how many blocks, with what argument.
+
+Nothing here touches a device: addresses are integers, and whoever has a device launches what these
+functions return. Every structure mirrors that of the same name in the .cu file of its kernel.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from stillwave.kernels.checks import PIXEL_LIMIT
+
+THREADS = 256  # of a block, always
+SCAN_TILE = 16 * THREADS  # cells that a block scans
+MAX_LEVELS = 4
+STARTS_OFFSET = 12  # bytes: the second start is then aligned for loads of 16
+PIXELS = 8  # of the motion that a thread makes
+SOURCE = "device.cu"
+FATBIN = "stillwave_kernels.fatbin"
+ARCHITECTURES = (75, 80, 86, 87, 89, 90, 100, 110, 120)
+
+
+class Launch(NamedTuple):
+    kernel: str
+    blocks: int
+    argument: ctypes.Structure
+
+
+class Packing(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("spectrum", "rows", "units")],
+        ("pixels", ctypes.c_int64),
+        ("frequencies", ctypes.c_int),
+        ("one", ctypes.c_float),
+    ]
+
+
+class Blocks(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("rows", "units", "terms", "scales", "out")],
+        ("pixels", ctypes.c_int64),
+        ("frequencies", ctypes.c_int),
+        ("frames", ctypes.c_int),
+    ]
+
+
+class Largest(ctypes.Structure):
+    _fields_ = [("values", ctypes.c_void_p), ("bits", ctypes.c_void_p), ("count", ctypes.c_int64)]
+
+
+class Weights(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("weight", "largest", "importance", "activity")],
+        *[(name, ctypes.c_int) for name in ("height", "width", "reach")],
+        *[(name, ctypes.c_float) for name in ("exponent", "activity_scale")],
+    ]
+
+
+class Map(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("field", "out")],
+        *[(name, ctypes.c_int) for name in ("height", "width", "height_out", "width_out")],
+        ("least", ctypes.c_float),
+    ]
+
+
+class FrameChoice(ctypes.Structure):
+    """What changes from frame to frame; see choice.h."""
+
+    _fields_ = [("picture", ctypes.c_void_p), ("motion", ctypes.c_int), ("liveliness", ctypes.c_float)]
+
+
+class Level(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("features", "importance", "motion", "out")],
+        *[(name, ctypes.c_int) for name in ("height", "width", "channels")],
+        *[(name, ctypes.c_int) for name in ("first_source", "first_cell", "first_vector")],
+    ]
+
+
+class Pyramid(ctypes.Structure):
+    _fields_ = [
+        ("level", Level * MAX_LEVELS),
+        *[(name, ctypes.c_void_p) for name in ("choice", "grids", "activity_map", "activity")],
+        *[(name, ctypes.c_void_p) for name in ("cells", "starts", "order", "shares", "tile_sums")],
+        *[(name, ctypes.c_int) for name in ("num_levels", "num_sources", "num_cells", "num_vectors")],
+        *[(name, ctypes.c_int) for name in ("grid_height", "grid_width", "is_out_half")],
+    ]
+
+
+class Step(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_float) for name in ("cosine", "sine", "reach", "keep", "pull", "guidance")]
+
+
+class Sampling(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("velocity", "unconditional", "latents", "last", "timestep")],
+        ("count", ctypes.c_int64),
+        ("step", Step),
+        ("next_timestep", ctypes.c_float),
+    ]
+
+
+class Picture(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("planes", "picture", "choice")],
+        *[(name, ctypes.c_int) for name in ("plane_height", "plane_width", "height", "width")],
+    ]
+
+
+class Halving(ctypes.Structure):
+    _fields_ = [("values", ctypes.c_void_p), ("halves", ctypes.c_void_p), ("count", ctypes.c_int64)]
+
+
+ARGUMENTS: dict[str, type[ctypes.Structure]] = {
+    "block": Packing,
+    "motion": Blocks,
+    "weight": Blocks,
+    "largest": Largest,
+    "importance": Weights,
+    "resize": Map,
+    "splat_move": Pyramid,
+    "splat_sum": Pyramid,
+    "splat_scan": Pyramid,
+    "splat_fill": Pyramid,
+    "splat_sort": Pyramid,
+    "splat_gather": Pyramid,
+    "ddim": Sampling,
+    "planes": Picture,
+    "rgb": Picture,
+    "nv12": Picture,
+    "halve": Halving,
+}
+
+
+def launch(kernel: str, items: int, argument: ctypes.Structure) -> Launch:
+    """One thread for each of `items`."""
+    if not isinstance(argument, ARGUMENTS[kernel]):
+        raise TypeError(f"{kernel} takes {ARGUMENTS[kernel].__name__}, got {type(argument).__name__}")
+    if not 0 < items <= PIXEL_LIMIT:
+        raise ValueError(f"{kernel} takes 1 to 2^31 - 1 items, got {items}")
+    return Launch(kernel, -(-items // THREADS), argument)
+
+
+def motion(blocks: Blocks) -> Launch:
+    """`frames` displacements, (frames, P, 2) px."""
+    return launch("motion", -(-blocks.pixels // PIXELS), blocks)
+
+
+def weight(blocks: Blocks) -> Launch:
+    """Mean length of the displacements of all frames, (P,) px."""
+    return launch("weight", -(-blocks.pixels // PIXELS), blocks)
+
+
+def block(packing: Packing) -> Launch:
+    """The blocked copy of a spectral volume; see `BlockedSpectrum`."""
+    return launch("block", -(-packing.pixels // 16), packing)
+
+
+def largest(argument: Largest) -> Launch:
+    return launch("largest", -(-argument.count // 4), argument)
+
+
+def importance(weights: Weights) -> Launch:
+    return launch("importance", weights.height * weights.width, weights)
+
+
+def resize(argument: Map) -> Launch:
+    return launch("resize", argument.height_out * argument.width_out, argument)
+
+
+def ddim(sampling: Sampling) -> Launch:
+    return launch("ddim", -(-sampling.count // 4), sampling)
+
+
+def planes(picture: Picture) -> Launch:
+    """Bytes (height, width, 3) to planes (3, plane_height, plane_width) in 0..1, continued at the edge."""
+    return launch("planes", picture.plane_height * picture.plane_width, picture)
+
+
+def rgb(picture: Picture) -> Launch:
+    """Planes to bytes (height, width, 3)."""
+    if picture.plane_width % 4:
+        raise ValueError(f"planes must be a multiple of 4 wide, got {picture.plane_width}")
+    return launch("rgb", -(-picture.width // 4) * picture.height, picture)
+
+
+def nv12(picture: Picture) -> Launch:
+    """Planes to `height` rows of luma and half as many of chroma; sides are even."""
+    if picture.height % 2 or picture.width % 2:
+        raise ValueError(f"NV12 has even sides, got {picture.width} x {picture.height}")
+    return launch("nv12", picture.height * picture.width // 4, picture)
+
+
+def halve(halving: Halving) -> Launch:
+    if halving.count % 8:
+        raise ValueError(f"halving takes a multiple of 8 values, got {halving.count}")
+    return launch("halve", halving.count // 8, halving)
+
+
+@dataclass(frozen=True)
+class Splat:
+    """Sizes of the splat of a pyramid: (height, width, channels) of each level, finest first."""
+
+    levels: tuple[tuple[int, int, int], ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.levels) <= MAX_LEVELS:
+            raise ValueError(f"a pyramid has 1 to {MAX_LEVELS} levels, got {len(self.levels)}")
+        for level in self.levels:
+            if level[2] % 8 or min(level) < 1:
+                raise ValueError(f"a level is (height, width, channels) with channels a multiple of 8, got {level}")
+        if self.num_vectors > PIXEL_LIMIT:
+            raise ValueError(f"a splat takes at most 2^31 vectors of 8 channels, got {self.num_vectors}")
+
+    @property
+    def num_sources(self) -> int:
+        return sum(h * w for h, w, _ in self.levels)
+
+    @property
+    def num_cells(self) -> int:
+        return sum((h + 1) * (w + 1) for h, w, _ in self.levels)
+
+    @property
+    def num_vectors(self) -> int:
+        return sum(h * w * c // 8 for h, w, c in self.levels)
+
+    def buffers(self) -> dict[str, int]:
+        """Bytes of each part of the index, by its name in `Pyramid`; each at a multiple of 16."""
+        return {
+            "cells": 4 * self.num_sources,
+            "starts": 4 * (self.num_cells + 1) + STARTS_OFFSET,
+            "order": 4 * self.num_sources,
+            "shares": 16 * self.num_sources,
+            "tile_sums": 4 * -(-self.num_cells // SCAN_TILE),
+        }
+
+    def pyramid(self, addresses: Sequence[tuple[int, int, int, int]], **fields: int) -> Pyramid:
+        """The argument of the splat's kernels.
+
+        addresses  of features, importance, motion and out of each level
+        fields     all others of `Pyramid`, but the counts
+        """
+        p = Pyramid(num_levels=len(self.levels), **fields)
+        p.starts = fields["starts"] + STARTS_OFFSET
+        source = cell = vector = 0
+        for j, ((h, w, c), where) in enumerate(zip(self.levels, addresses, strict=True)):
+            p.level[j] = Level(*where, h, w, c, source, cell, vector)
+            source, cell, vector = source + h * w, cell + (h + 1) * (w + 1), vector + h * w * c // 8
+        p.num_sources, p.num_cells, p.num_vectors = source, cell, vector
+        return p
+
+    def launches(self, pyramid: Pyramid) -> list[Launch]:
+        """In order, after `starts` was cleared."""
+        tiles = -(-self.num_cells // SCAN_TILE)
+        return [
+            launch("splat_move", self.num_sources, pyramid),
+            Launch("splat_sum", tiles, pyramid),
+            Launch("splat_scan", tiles, pyramid),
+            launch("splat_fill", self.num_sources, pyramid),
+            launch("splat_sort", self.num_cells, pyramid),
+            launch("splat_gather", self.num_vectors, pyramid),
+        ]
+
+
+def source_folder() -> Path:
+    """Where the kernels' sources lie: they are part of the package."""
+    return Path(__file__).parent

@@ -1,0 +1,6 @@
+// Every CUDA kernel, as one module.
+#include "ddim.cu"
+#include "frame.cu"
+#include "importance.cu"
+#include "motion.cu"
+#include "splat.cu"

@@ -1,0 +1,165 @@
+"""Photo and noise -> coefficients of its motion, on a device: encoder, denoiser and decoder in one block of memory.
+
+The few steps are one graph: the denoiser and the sampler's update, steps times.
+"""
+
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+
+from stillwave.kernels import cuda
+
+from .budget import DECODER_BATCH
+from .device import Device, DeviceEngine, Graph, Kernels, Replay, Stream
+from .device_layout import aligned_bytes
+from .engine import shape_at
+from .manifest import Manifest
+from .memory import Buffer, Plan, place
+from .photo import Size
+from .sampler import Schedule, Step, sampler_steps
+from .spectrum import Float
+
+STEPS = ("encode", "denoise", "decode")
+ENCODE, DENOISE, DECODE = range(len(STEPS))
+
+Open = Callable[[str, str, tuple[int, ...]], DeviceEngine]  # a network, for an input of this name and shape
+
+
+class DeviceAnalysis:
+    """Predicts motion on one grid in a fixed number of steps, for any number of photos.
+
+    open_engine  the engines are this object's own
+    check        told the plan and the engines' weights before anything is allocated; may refuse
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        device: Device,
+        stream: Stream,
+        kernels: Kernels,
+        open_engine: Open,
+        grid: Size,
+        steps: int,
+        check: Callable[[Plan], None] = lambda plan: None,
+    ) -> None:
+        self.grid, self.steps, self.stream, self.kernels = grid, steps, stream, kernels
+        schedule = manifest.schedule
+        self._steps = sampler_steps(Schedule(schedule.train_steps, schedule.beta_start, schedule.beta_end), steps)
+        with ExitStack() as opened:
+            self._open_engines(manifest, open_engine, opened)
+            plan = self._plan()
+            check(plan)
+            self.block = opened.enter_context(device.block(plan.nbytes))
+            self.at = {name: self.block.address + offset for name, offset in plan.offsets.items()}
+            self.encoder.bind(self.at["encoder_workspace"], **self._where(self.encoder))
+            inputs = {"prediction": self.at["velocity"], **self._where(self.denoiser, "prediction")}
+            self.denoiser.bind(self.at["denoiser_workspace"], **inputs)
+            self.graph: Graph = opened.enter_context(self._captured())
+            self._opened = opened.pop_all()
+
+    def _open_engines(self, manifest: Manifest, open_engine: Open, opened: ExitStack) -> None:
+        (width, height), K = self.grid, manifest.num_frequencies
+        photo, latents = (1, 3, 2 * height, 2 * width), (K - 1, manifest.latent_channels, *self._cells(manifest))
+
+        def opened_engine(*wanted: Any) -> DeviceEngine:
+            engine = open_engine(*wanted)
+            opened.callback(engine.close)
+            return engine
+
+        self.encoder = opened_engine("image_encoder", "photo", photo)
+        self.denoiser = opened_engine("denoiser", "latents", latents)
+        self.decoder = opened_engine("decoder", "latents", (DECODER_BATCH, *latents[1:]))
+        self.shapes = {s.name: shape_at(s.shape, {}) for s in (*self.encoder.inputs, *self.encoder.outputs)}
+        self.shapes |= {"latents": latents, "velocity": latents, "last": latents, "timestep": (1,)}
+        self.shapes["coefficients"] = (K - 1, 4, height, width)
+
+    def _cells(self, manifest: Manifest) -> tuple[int, int]:
+        return self.grid[1] // manifest.latent_stride, self.grid[0] // manifest.latent_stride
+
+    def _plan(self) -> Plan:
+        """Every array and workspace, all arrays float32."""
+        lives = {
+            "photo": (ENCODE, ENCODE),
+            "condition": (ENCODE, DENOISE),
+            "guide": (ENCODE, DECODE),
+            "amplitude": (ENCODE, DECODE),
+            "latents": (ENCODE, DECODE),
+            "velocity": (DENOISE, DENOISE),
+            "last": (DENOISE, DENOISE),
+            "timestep": (ENCODE, DENOISE),
+            "coefficients": (DECODE, DECODE),
+        }
+        buffers = [Buffer(n, aligned_bytes(4 * math.prod(self.shapes[n])), a, b) for n, (a, b) in lives.items()]
+        for step, name in enumerate(("encoder", "denoiser", "decoder")):
+            workspace = getattr(self, name).workspace_bytes
+            buffers.append(Buffer(f"{name}_workspace", aligned_bytes(workspace), step, step))
+        return place(buffers, STEPS)
+
+    def _where(self, engine: DeviceEngine, *without: str) -> dict[str, int]:
+        names = (spec.name for spec in engine.inputs + engine.outputs)
+        return {name: self.at[name] for name in names if name not in without}
+
+    def _enqueue_steps(self) -> None:
+        following = [*(step.timestep for step in self._steps[1:]), self._steps[0].timestep]
+        for step, timestep in zip(self._steps, following, strict=True):
+            self.denoiser.enqueue(self.stream)
+            self.kernels.launch(self._update(step, timestep), self.stream)
+
+    def _update(self, step: Step, next_timestep: int) -> cuda.Launch:
+        where = (self.at[name] for name in ("latents", "last", "timestep"))
+        numbers = cuda.Step(step.cos, step.sin, step.reach, step.keep, step.pull, 1.0)
+        count = math.prod(self.shapes["latents"])
+        return cuda.ddim(cuda.Sampling(self.at["velocity"], None, *where, count, numbers, next_timestep))
+
+    def _captured(self) -> Graph:
+        """A graph of what was run once before, since engines may allocate at their first run."""
+        for name in ("latents", "condition"):
+            self.stream.clear(self.at[name], 4 * math.prod(self.shapes[name]))
+        self.stream.copy_in(self.at["timestep"], np.array([self._steps[0].timestep], np.float32))
+        self._enqueue_steps()
+        self.stream.wait()
+        is_capturable = self.denoiser.is_capturable
+        return self.stream.capture(self._enqueue_steps) if is_capturable else Replay(self._enqueue_steps)
+
+    def predict(self, photo: Float, noise: Float) -> tuple[Float, Float]:
+        """Coefficients (K-1, 4, H, W) and expected amplitude (1, K-1, h, w).
+
+        photo  (1, 3, 2 H, 2 W) 0..1;  noise (K-1, C, h, w), unit normal
+        """
+        coefficients = np.empty(self.shapes["coefficients"], np.float32)
+        amplitude = np.empty(self.shapes["amplitude"], np.float32)
+        self.stream.copy_in(self.at["photo"], photo)
+        self.stream.copy_in(self.at["latents"], noise)
+        self.stream.copy_in(self.at["timestep"], np.array([self._steps[0].timestep], np.float32))
+        self.encoder.enqueue(self.stream)
+        self.graph.launch(self.stream)
+        self._decode()
+        self.stream.copy_out(coefficients, self.at["coefficients"])
+        self.stream.copy_out(amplitude, self.at["amplitude"])
+        self.stream.wait()
+        return coefficients, amplitude
+
+    def _decode(self) -> None:
+        """A few slices at a time, as the engine was built for; the last ones again where they do not divide."""
+        slices, guide = self.shapes["latents"][0], self.at["guide"]
+        sizes = [4 * math.prod(self.shapes[name][1:]) for name in ("latents", "coefficients")]
+        for i in range(0, slices, DECODER_BATCH):
+            first = max(0, min(i, slices - DECODER_BATCH))
+            latents, coefficients = self.at["latents"] + first * sizes[0], self.at["coefficients"] + first * sizes[1]
+            self.decoder.bind(self.at["decoder_workspace"], latents=latents, coefficients=coefficients, guide=guide)
+            self.decoder.enqueue(self.stream)
+
+    def close(self) -> None:
+        """Releases the engines and all memory; a second call does nothing."""
+        opened, self._opened = self._opened, ExitStack()
+        opened.close()
+
+    def __enter__(self) -> "DeviceAnalysis":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

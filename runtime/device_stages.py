@@ -1,0 +1,130 @@
+"""What an animator does on a device instead of the processor: networks, sampling, rendering."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from weakref import WeakSet
+
+from .bundle import Bundle
+from .device import Device, DeviceEngine
+from .device_analysis import DeviceAnalysis
+from .device_engines import DeviceEngines
+from .device_layout import DeviceLayout, check_budget
+from .device_renderer import DeviceRenderer
+from .device_scene import DeviceScene
+from .engine import sizes_of
+from .errors import BundleError
+from .kernel_image import kernel_image
+from .memory import Plan
+from .photo import Pixels, Size
+from .profile import profiles
+from .spectrum import Float, resize_volume
+
+
+class DeviceStages:
+    """One device, this object's own from here on; one stream, the kernels, the analysis used last, and the scenes."""
+
+    def __init__(self, bundle: Bundle, backend: str, device: Device, budget: int) -> None:
+        self.bundle, self.manifest, self.budget, self.device = bundle, bundle.manifest, budget, device
+        check_types(bundle)
+        self._analysis: DeviceAnalysis | None = None
+        self._renderers: WeakSet[DeviceRenderer] = WeakSet()
+        with ExitStack() as opened:
+            opened.enter_context(device)
+            self.stream = opened.enter_context(device.stream())
+            self.kernels = opened.enter_context(device.kernels(kernel_image(device.compute_capability)))
+            self.engines = DeviceEngines(backend, device, self.stream)
+            self._opened = opened.pop_all()
+
+    def coefficients(self, photo: Float, noise: Float, grid: Size, steps: int) -> tuple[Float, Float]:
+        """Coefficients (K-1, 4, H, W) of a photo's motion and its expected amplitude; see DeviceAnalysis."""
+        self.device.make_current()
+        if self._analysis is None or (self._analysis.grid, self._analysis.steps) != (grid, steps):
+            self._forget_analysis()
+
+            def check(plan: Plan) -> None:
+                self._check(f"a motion of {grid[0]} x {grid[1]}", plan, "image_encoder", "denoiser", "decoder")
+
+            where = self.manifest, self.device, self.stream, self.kernels
+            self._analysis = DeviceAnalysis(*where, self._open_engine, grid, steps, check)
+        try:
+            return self._analysis.predict(photo, noise)
+        except BaseException:
+            self._forget_analysis()
+            raise
+
+    def scene(self, pixels: Pixels, volume: Float, num_frames: int, fps: float) -> DeviceScene:
+        """pixels uint8 (H, W, 3), volume (K, 4, h, w) px of a grid over the photo."""
+        self.device.make_current()
+        height, width = pixels.shape[:2]
+        layout = self.layout((width, height), volume.shape, num_frames)
+        padded = resize_volume(volume, *layout.grid, (layout.padded[0] / height, layout.padded[1] / width))
+        with ExitStack() as opened, ExitStack() as unless_used:
+            pyramid = self._open_engine("pyramid", "photo", (1, 3, *layout.padded))
+            opened.callback(pyramid.close)
+            synthesis = self._open_engine("synthesis", "still", (1, 3, *layout.padded))
+            unless_used.callback(synthesis.close)
+            pyramid_bytes, synthesis_bytes = pyramid.workspace_bytes, synthesis.workspace_bytes
+            layout = replace(layout, pyramid_bytes=pyramid_bytes, synthesis_bytes=synthesis_bytes)
+            self._check_scene(layout)
+            unless_used.pop_all()
+            where = self.device, self.stream, self.kernels
+            renderer = DeviceRenderer(layout, *where, pyramid, synthesis, pixels, padded)
+        self._renderers.add(renderer)
+        return DeviceScene(renderer, volume, num_frames, fps)
+
+    def layout(self, size: Size, volume_shape: tuple[int, ...], num_frames: int) -> DeviceLayout:
+        """Sizes of a scene, without the engines' workspaces; refused where not even that fits."""
+        manifest, (width, height) = self.manifest, size
+        outputs, multiple = manifest.networks["pyramid"].outputs, manifest.render.feature_multiple
+        padded = -(-height // multiple) * multiple, -(-width // multiple) * multiple
+        rows, columns = (
+            max(1, round(cells * p / side))
+            for cells, p, side in zip(volume_shape[2:], padded, (height, width), strict=True)
+        )
+        layout = DeviceLayout(
+            *(height, width, (rows, columns), volume_shape[0], num_frames),
+            channels=tuple(int(outputs[f"level{j}"].shape[3]) for j in range(len(outputs))),
+            multiple=multiple,
+            is_half=manifest.networks["synthesis"].inputs["level0"].dtype == "float16",
+        )
+        self._check_scene(layout)
+        return layout
+
+    def _check_scene(self, layout: DeviceLayout) -> None:
+        self._check(f"{layout.width} x {layout.height}", layout.plan(), "pyramid", "synthesis")
+
+    def _check(self, what: str, plan: Plan, *networks: str) -> None:
+        weights = sum(self.manifest.networks[name].weights_bytes for name in networks)
+        check_budget(what, plan, weights, self.budget, self.device.memory()[0])
+
+    def _open_engine(self, name: str, tensor: str, shape: tuple[int, ...]) -> DeviceEngine:
+        """A network, made for an input of this shape."""
+        record = self.manifest.networks[name]
+        sizes, profile = sizes_of(record.inputs[tensor].shape, shape), profiles(self.manifest)[name]
+        return self.engines.open(self.bundle.network_bytes(name), name, sizes, record.precision, profile)
+
+    def _forget_analysis(self) -> None:
+        if self._analysis is not None:
+            self._analysis.close()
+            self._analysis = None
+
+    def close(self) -> None:
+        """Releases everything, its scenes too; a second call does nothing."""
+        self._forget_analysis()
+        for renderer in self._renderers:
+            renderer.close()
+        opened, self._opened = self._opened, ExitStack()
+        opened.close()
+
+
+def check_types(bundle: Bundle) -> None:
+    """`BundleError` where a network reads or writes what the kernels do not: all float32, or the splat in float16."""
+    for name, network in bundle.manifest.networks.items():
+        for tensor, record in {**network.inputs, **network.outputs}.items():
+            is_splat = name == "synthesis" and tensor.startswith("level")
+            allowed = ("float32", "float16") if is_splat else ("float32",)
+            if record.dtype not in allowed:
+                raise BundleError(
+                    f"{name}: {tensor} is {record.dtype}, on a device it must be {' or '.join(allowed)}; "
+                    "export the bundle again, or choose --backend cpu"
+                )

@@ -1,0 +1,33 @@
+"""The bundle's networks in PyTorch, node by node, against ONNX Runtime."""
+
+import importlib.util
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from stillwave.runtime.bundle import Bundle
+from stillwave.runtime.engine import shape_at
+
+path = Path(__file__).parents[2] / "benchmarks" / "torch_network.py"
+spec = importlib.util.spec_from_file_location("torch_network", path)
+torch_network = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(torch_network)
+
+
+@pytest.mark.parametrize("name", ["image_encoder", "denoiser", "decoder", "pyramid", "synthesis"])
+def test_agrees_with_onnx_runtime(name):
+    bundle, rng = Bundle.open(), np.random.default_rng(0)
+    network, record = bundle.network_bytes(name), bundle.manifest.networks[name]
+    sizes = defaultdict(lambda: 3)
+    inputs = {n: rng.random(shape_at(t.shape, sizes), np.float32) for n, t in record.inputs.items()}
+    session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    want = dict(zip(names, session.run(names, inputs), strict=True))
+    got = torch_network.TorchNetwork(network, "cpu")({n: torch.from_numpy(values) for n, values in inputs.items()})
+    for n in names:
+        np.testing.assert_allclose(got[n].numpy(), want[n], rtol=2e-2, atol=2e-2 * np.abs(want[n]).max())
+        assert np.abs(got[n].numpy() - want[n]).mean() < 1e-3 * np.abs(want[n]).max()

@@ -1,0 +1,227 @@
+"""The path on a device, on the emulated one (no GPU): the CUDA kernels, run by the processor, and ONNX Runtime.
+
+Everything but the driver and the speed is real, so frames must be the processor's own, bit for bit.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from emulator.device import HostEngines, array_at
+
+from stillwave import kernels
+from stillwave.runtime import Animator, BackendError, BudgetError, BundleError, device, device_stages, spectrum
+from stillwave.runtime.device_layout import DeviceLayout
+from stillwave.runtime.device_renderer import RING
+
+
+@pytest.fixture
+def on_device(emulated, monkeypatch):
+    """An animator on the emulated device."""
+    monkeypatch.setattr(device, "open_device", lambda: emulated)
+    monkeypatch.setattr(device_stages, "kernel_image", lambda capability: b"")
+    monkeypatch.setattr(device_stages, "DeviceEngines", HostEngines)
+    with Animator(backend="cuda") as animator:
+        yield animator
+
+
+@pytest.mark.parametrize("size", [(160, 96), (158, 94), (130, 78)])
+def test_frames_are_those_of_the_processor(animator, on_device, photo, swaying, size):
+    with animator.scene(photo, swaying, size=size) as want, on_device.scene(photo, swaying, size=size) as got:
+        for t, magnify in ((0.0, 1.0), (37.5, 1.0), (75.0, 9.0), (20.0, 0.0)):
+            np.testing.assert_array_equal(got.frame(t, magnify=magnify), want.frame(t, magnify=magnify))
+
+
+@pytest.mark.parametrize("loop", ["exact", "guided", "crossfade"])
+def test_clips_are_those_of_the_processor(animator, on_device, photo, swaying, loop):
+    """Several passes, with frames under way."""
+    with animator.scene(photo, swaying, size=(80, 48)) as want, on_device.scene(photo, swaying, size=(80, 48)) as got:
+        clips = [list(scene.frames(seconds=19 / 30, speed=1.3, loop=loop)) for scene in (want, got)]
+    assert len(clips[0]) == len(clips[1]) == 19
+    np.testing.assert_array_equal(clips[1], clips[0])
+
+
+def test_touch_is_that_of_the_processor(animator, on_device, photo, swaying):
+    with animator.scene(photo, swaying) as want, on_device.scene(photo, swaying) as got:
+        for scene in (want, got):
+            scene.drag(104, 48, 3, 1)
+        np.testing.assert_array_equal(got.step(0.1), want.step(0.1))
+        for scene in (want, got):
+            scene.release()
+        for dt in (0.05, 0.2, 9.0, 60.0):  # at the end it fades to the photo
+            np.testing.assert_array_equal(got.step(dt), want.step(dt))
+
+
+def test_motion_is_predicted_as_by_the_processor(animator, on_device, photo):
+    for seed in (0, 1):  # the second runs the graph of the first
+        np.testing.assert_array_equal(on_device.predict(photo, seed), animator.predict(photo, seed))
+    np.testing.assert_array_equal(on_device.predict(photo, 2, steps=1), animator.predict(photo, 2, steps=1))
+
+
+def test_a_frame_is_one_graph(on_device, emulated, photo, swaying):
+    with on_device.scene(photo, swaying) as scene:
+        emulated.launched.clear()
+        frames = list(scene.frames(seconds=10 / 30))
+    assert len(frames) == 10
+    assert emulated.launched == ["motion"] * 2  # of a pass; all else was captured before
+
+
+def test_memory_is_one_block_each_and_stays(on_device, emulated, photo, swaying):
+    with on_device.scene(photo, swaying) as scene:
+        assert len(emulated.blocks) == 1
+        before = emulated.memory()
+        for _ in scene.frames(seconds=20 / 30):
+            assert emulated.memory() == before
+        with on_device.scene(photo, swaying, size=(80, 48)) as other:
+            assert len(emulated.blocks) == 2
+            np.testing.assert_array_equal(other.frame(5.0), other.frame(5.0))
+    assert not emulated.blocks
+
+
+def test_frames_in_pinned_memory_where_the_device_shares_the_hosts(
+    animator, on_device, emulated, photo, swaying, monkeypatch
+):
+    """As on Jetson: the last kernel writes to where the host reads, and nothing is copied out."""
+    emulated.is_integrated = True
+    with animator.scene(photo, swaying) as want, on_device.scene(photo, swaying) as scene:
+        monkeypatch.setattr(on_device._device.stream, "copy_out", None)
+        np.testing.assert_array_equal(scene.frame(37.5), want.frame(37.5))
+
+
+def test_frames_that_stay_on_the_device(on_device, photo, swaying):
+    with on_device.scene(photo, swaying) as scene:
+        want = scene.frame(37.5)
+        frame = scene.device_frame(37.5)
+        interface = frame.__cuda_array_interface__
+        assert (interface["shape"], interface["typestr"], interface["version"]) == ((96, 160, 3), "|u1", 3)
+        np.testing.assert_array_equal(array_at(interface["data"][0], interface["shape"], np.uint8), want)
+        taken = np.from_dlpack(frame)
+        np.testing.assert_array_equal(taken, want)
+        frame.__dlpack__()  # a capsule that nobody takes
+        planes = array_at(scene._renderer.at["frame"], (3, 96, 160)).copy()
+        nv12 = np.from_dlpack(scene.device_frame(37.5, is_nv12=True))
+        np.testing.assert_array_equal(nv12, kernels.nv12_from_planes(planes))
+        clip = [np.from_dlpack(frame).copy() for frame in scene.device_frames(seconds=9 / 30)]
+        np.testing.assert_array_equal(clip, list(scene.frames(seconds=9 / 30)))
+        with pytest.raises(ValueError, match="are not blended; choose another loop"):
+            next(scene.device_frames(loop="crossfade"))
+
+
+def test_frames_on_their_way_are_limited_and_freed(on_device, photo, swaying):
+    with on_device.scene(photo, swaying, size=(80, 48)) as scene:
+        clip = scene.frames(seconds=1)
+        next(clip)
+        clip.close()
+        slots = [scene._renderer.submit(0) for _ in range(RING)]
+        with pytest.raises(ValueError, match=rf"{RING} frames are on their way; collect one"):
+            scene.frame(1.0)
+        for slot in slots:
+            scene._renderer.collect(slot, np.empty((48, 80, 3), np.uint8))
+        scene.frame(1.0)
+
+
+@pytest.mark.parametrize("calls", [0, 1, 5])
+def test_after_an_error_of_the_device_another_scene_can_be_made(on_device, emulated, photo, swaying, calls):
+    scene = on_device.scene(photo, swaying, size=(80, 48))
+    want = scene.frame(12.0)
+    emulated.fail_after(calls)
+    with pytest.raises(BackendError, match="emulated failure of the device"):
+        scene.frame(12.0)
+    emulated.fail_after(None)
+    assert not emulated.blocks
+    with pytest.raises(ValueError, match="this scene is closed, by an error of its device"):
+        scene.frame(12.0)
+    with on_device.scene(photo, swaying, size=(80, 48)) as again:
+        np.testing.assert_array_equal(again.frame(12.0), want)
+
+
+@pytest.mark.parametrize("calls", [3, 17, 40])
+def test_an_error_while_a_scene_is_made_leaves_nothing(on_device, emulated, photo, swaying, calls):
+    emulated.fail_after(calls)
+    with pytest.raises(BackendError, match="emulated failure of the device"):
+        on_device.scene(photo, swaying, size=(80, 48))
+    assert not emulated.blocks
+    emulated.fail_after(None)
+    on_device.scene(photo, swaying, size=(80, 48)).close()
+
+
+def test_an_error_while_predicting_leaves_nothing(on_device, emulated, photo):
+    want = on_device.predict(photo, steps=1)
+    emulated.fail_after(2)
+    with pytest.raises(BackendError, match="emulated failure of the device"):
+        on_device.predict(photo, steps=1)
+    assert not emulated.blocks
+    emulated.fail_after(None)
+    np.testing.assert_array_equal(on_device.predict(photo, steps=1), want)
+
+
+def test_a_budget_that_cannot_hold_is_refused_before_anything_is_allocated(on_device, emulated, photo, swaying):
+    stages = on_device._device
+    for budget, total, reason in ((2**20, 2**31, "the budget is 1.0 MiB"), (2**30, 2**20, "1.0 MiB are free")):
+        stages.budget, emulated.total_bytes = budget, total
+        with pytest.raises(BudgetError, match=rf"160 x 96 needs at least \S+ MiB on the device, {reason}"):
+            on_device.scene(photo, swaying)
+        with pytest.raises(BudgetError, match=r"needs at least .* MiB on the device"):
+            on_device.analyze(photo)
+    stages.budget = 12 * 2**20
+    with pytest.raises(BudgetError, match=r"a motion of \d+ x \d+ needs at least"):
+        on_device.predict(photo)
+    assert not emulated.blocks
+
+
+def test_the_least_that_is_named_is_enough(on_device, photo, swaying):
+    stages = on_device._device
+    layout = DeviceLayout(96, 160, (48, 80), 4, 150, (16, 32, 64), 4, False, 4096, 4096)
+    stages.budget = layout.plan().nbytes + sum(
+        on_device.manifest.networks[name].weights_bytes for name in ("pyramid", "synthesis")
+    )
+    on_device.scene(photo, swaying).close()
+    stages.budget -= 1
+    with pytest.raises(BudgetError):
+        on_device.scene(photo, swaying)
+
+
+def test_an_animator_takes_its_scenes_along(on_device, emulated, photo, swaying):
+    scene = on_device.scene(photo, swaying)
+    on_device.close()
+    assert not emulated.blocks
+    with pytest.raises(ValueError, match="this scene is closed"):
+        scene.frame(0.0)
+
+
+def test_plan_shows_the_devices_block(on_device):
+    plan = on_device.plan((512, 288))
+    assert all(offset % 256 == 0 for offset in plan.offsets.values())
+    assert {"spectrum", "level0", "shares", "picture"} <= plan.offsets.keys()
+    assert "splat" in plan.table()
+
+
+def test_networks_of_other_types_are_refused(on_device):
+    bundle = on_device.bundle
+    networks = dict(bundle.manifest.networks)
+    half = dataclasses.replace(networks["synthesis"].outputs["frame"], dtype="float16")
+    networks["synthesis"] = dataclasses.replace(networks["synthesis"], outputs={"frame": half})
+    changed = dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, networks=networks))
+    with pytest.raises(BundleError, match=r"synthesis: frame is float16, on a device it must be float32; export"):
+        device_stages.check_types(changed)
+
+
+def test_no_driver_is_said_at_once(monkeypatch):
+    monkeypatch.setattr(device, "DRIVERS", ("libno-such-driver.so.1",))
+    for backend in ("cuda", "tensorrt", "tensorrt-rtx"):
+        with pytest.raises(BackendError, match=r"no NVIDIA driver .*; install NVIDIA's driver"):
+            Animator(backend=backend)
+
+
+def test_no_binding_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(device, "check_driver", lambda: None)
+    with pytest.raises(BackendError, match=r"'another' is none.*stillwave\[gpu\]"):
+        device.open_device(binding="another")
+
+
+def test_volumes_of_one_frequency_more_than_a_block(on_device, animator, photo):
+    """K - 1 = 1: the smallest motion there is."""
+    volume = np.zeros((2, 4, 24, 40), np.float32)
+    volume[1, 0] = 0.4
+    with animator.scene(photo, spectrum.anchor(volume)) as want, on_device.scene(photo, volume) as got:
+        np.testing.assert_array_equal(got.frame(40.0), want.frame(40.0))

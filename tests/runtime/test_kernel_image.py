@@ -1,0 +1,60 @@
+"""Where a device's kernels come from."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from stillwave.kernels import cuda
+from stillwave.runtime import BackendError, kernel_image
+from stillwave.runtime.engine_cache import EngineCache
+from stillwave.runtime.kernel_image import compiled, sources
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return EngineCache(tmp_path / "engines")
+
+
+@pytest.fixture
+def without_fatbin(monkeypatch):
+    monkeypatch.setattr(cuda, "FATBIN", "none.fatbin")
+
+
+def test_the_fatbin_that_was_built_is_taken(monkeypatch, tmp_path, cache):
+    monkeypatch.setattr(sys.modules["stillwave.kernels"], "__path__", [str(tmp_path)])
+    (tmp_path / cuda.FATBIN).write_bytes(b"built")
+    assert kernel_image.kernel_image(87, cache) == b"built"
+
+
+def test_otherwise_it_is_compiled_once_and_kept(monkeypatch, without_fatbin, cache):
+    pytest.importorskip("cuda.bindings.nvrtc", reason="needs cuda-bindings and NVRTC")
+    first = kernel_image.kernel_image(87, cache)
+    assert b"stillwave_splat_gather" in first
+    monkeypatch.setattr(kernel_image, "compiled", None)
+    assert kernel_image.kernel_image(87, cache) == first
+    with pytest.raises(TypeError):  # another device's would be compiled
+        kernel_image.kernel_image(90, cache)
+    monkeypatch.setattr(kernel_image, "sources", lambda: {**sources(), "frame.cu": b"changed"})
+    with pytest.raises(TypeError):  # other sources, too
+        kernel_image.kernel_image(87, cache)
+
+
+def test_sources_are_what_the_module_includes():
+    texts = sources()
+    assert cuda.SOURCE in texts
+    lines = [line for text in texts.values() for line in text.splitlines() if line.startswith(b'#include "')]
+    assert {line.split(b'"')[1].decode() for line in lines} <= texts.keys()
+    assert Path(cuda.source_folder(), cuda.SOURCE).is_file()
+
+
+def test_a_device_too_new_is_said(without_fatbin):
+    pytest.importorskip("cuda.bindings.nvrtc", reason="needs cuda-bindings and NVRTC")
+    with pytest.raises(BackendError, match=r"could not compile the kernels for sm_999: .*arch.*; install an nvidia"):
+        compiled(999)
+
+
+def test_without_nvrtc_the_remedy_is_named(monkeypatch, without_fatbin, cache):
+    monkeypatch.setitem(sys.modules, "cuda.bindings.nvrtc", None)
+    with pytest.raises(BackendError, match=r"no NVRTC to compile them .*pip install 'stillwave\[gpu\]'"):
+        kernel_image.kernel_image(87, cache)
