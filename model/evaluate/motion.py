@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from stillwave.runtime import Animator, spectrum
+from stillwave.runtime.errors import PhotoError
 
 from ..clips import Clip
 from ..samples import load_clips
@@ -20,6 +21,7 @@ from .measures import TEXTURED, compare_map, compare_motion, modal_overlap, moti
 from .table import mean_row, print_table
 
 PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic"}
+STILL_SHARE = 0.99  # of a still photo's pixels
 CENTRE = 0.25  # of the picture's sides: width of the Gaussian that says "the middle moves"
 Row = dict[str, float]
 
@@ -72,14 +74,15 @@ def evaluate_clips(animator: Animator, clips: list[Clip], steps: int | None, see
 
 def evaluate_photos(animator: Animator, folder: Path, steps: int | None, seeds: int) -> dict[str, Row]:
     """Every photo's `stillness`, mean of the seeds."""
-    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS)
     rows = {}
-    for path in photos:
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS):
         pixels = animator.read(path)
-        rows[path.name] = mean_row([stillness(animator.predict(pixels, seed, steps)) for seed in range(seeds)])
-    if rows:
-        print_table(rows)
-        print(f"{sum(row['still'] >= 0.99 for row in rows.values())} of {len(rows)} photos stay still")
+        volumes = (animator.predict(pixels, seed=seed, steps=steps) for seed in range(seeds))
+        rows[path.name] = mean_row([stillness(volume) for volume in volumes])
+    if not rows:
+        raise PhotoError(f"{folder}: no photos in it; they end in {' '.join(sorted(PHOTOS))}")
+    print_table(rows)
+    print(f"{sum(row['still'] >= STILL_SHARE for row in rows.values())} of {len(rows)} photos stay still")
     return rows
 
 

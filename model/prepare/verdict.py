@@ -12,14 +12,14 @@ from .camera import LEAST_ALIKE, camera_paths, held_still, without_camera
 
 # The paper's figures are px of its 256 x 160 pictures; here they are px of a grid 256 wide.
 CAMERA_PX, CAMERA_SHARE = 1.0, 0.95
-# The paper wants a mean of 1 px over the picture. Single plants before still walls never reach that
-# (all but one of the 19 development loops don't): here a small part of the picture has to move visibly.
+# The paper wants a mean of 1 px over the picture. Single plants before still walls never reach that, and
+# (hardly any of the 19 development loops does): here a small part of the picture has to move visibly.
 MOVING_PX, MOVING_SHARE = 0.5, 0.005
 CUT_LEVELS, CUT_RATIO = 10.0, 6.0  # grey levels between frames, and of the median: another take begins
 # A camera that creeps less than the paper's filter sees: nearly all moves a little, and most of it alike.
 CREEPING_SHARE, CREEPING_ALIKE = 0.9, 0.6
 # Share of the moving pixels whose last frame is at most so many ordinary steps from the first, their speed going on
-# there, or is the first again. 19 development loops: .83 and more; cut short, or other clips: .40 and less.
+# there, or is the first again. Seven development loops: .83 and more; cut short, or camera clips: .40 and less.
 LOOP_SHARE, LOOP_STEPS, SAME_FRAME = 0.65, 1.5, 0.25
 LEAST_PX = 0.02  # of a step or turn: below is noise
 NUM_FREQUENCIES = 16

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from stillwave.model.clips import Clip
 from stillwave.model.evaluate.measures import (
     area_under_curve,
     coherence,
@@ -13,8 +15,9 @@ from stillwave.model.evaluate.measures import (
     rank_correlation,
     stillness,
 )
-from stillwave.model.evaluate.motion import centre_prior, photo_gradient
+from stillwave.model.evaluate.motion import centre_prior, evaluate_clips, evaluate_photos, photo_gradient
 from stillwave.model.evaluate.table import mean_row
+from stillwave.runtime.errors import PhotoError
 
 RNG = np.random.default_rng(0)
 TEXTURED = np.full((32, 48), 9.0)
@@ -129,6 +132,44 @@ def test_baselines_say_texture_or_the_middle():
     centre = centre_prior(40, 20)
     assert centre[10, 20] == 1
     assert centre[10, 30] == pytest.approx(np.exp(-0.5))
+
+
+class Guessing:
+    """Stands in for an Animator: moves by 0.2 px, white photos by 1 px; another seed moves by a tenth more."""
+
+    def read(self, path):
+        return np.asarray(Image.open(path))
+
+    def predict(self, pixels, seed=0, steps=None):
+        return volume(np.full((144, 256), (1.0 if pixels.mean() > 200 else 0.2) * (1 + seed / 10)))
+
+
+def test_photos_without_motion_are_asked_whether_they_stay_still(tmp_path, capsys):
+    for name, level in (("dark.png", 20), ("white.jpg", 255)):
+        Image.new("RGB", (64, 36), (level,) * 3).save(tmp_path / name)
+    rows = evaluate_photos(Guessing(), tmp_path, None, 2)
+    assert rows["dark.png"] == {"still": 1, "p99_px": pytest.approx(0.21)}
+    assert rows["white.jpg"] == {"still": 0, "p99_px": pytest.approx(1.05)}
+    assert "1 of 2 photos stay still" in capsys.readouterr().out
+    (tmp_path / "none").mkdir()
+    with pytest.raises(PhotoError, match=r"no photos in it; they end in \.avif"):
+        evaluate_photos(Guessing(), tmp_path / "none", None, 1)
+
+
+def test_clips_are_measured_with_their_spread_and_baselines(capsys):
+    measured = volume(np.repeat([[0.0] * 128 + [2.0] * 128], 144, 0))
+    photo = np.zeros((288, 512, 3), np.uint8)
+    photo[:, 256::8] = 255
+    photo[:, 257::8] = 200
+    clip = Clip("half", photo[None], measured)
+    result = evaluate_clips(Guessing(), [clip], None, 3)
+    assert result["mean"]["auc"] == 0.5
+    assert result["mean"]["octaves"] == pytest.approx(np.mean(np.log2([0.1, 0.11, 0.12])), abs=0.01)
+    assert result["spread"]["half"]["octaves"] == pytest.approx(np.std(np.log2([0.1, 0.11, 0.12])), abs=0.01)
+    assert result["spread"]["half"]["overlap"] == pytest.approx(1, abs=1e-6)
+    assert result["baselines"]["gradient"]["auc"] > 0.99
+    assert result["baselines"]["centre"]["auc"] == pytest.approx(0.5, abs=0.02)
+    assert "standard deviation over 3 seeds" in capsys.readouterr().out
 
 
 def test_means_leave_out_what_cannot_be_measured():
