@@ -29,7 +29,7 @@ from stillwave.runtime.photo import PhotoSource
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
 GOALS_DB = {"fp16": 45.0, "int8": 38.0}
-FIRST_SEED, SCENES = 2000, 3
+FIRST_SEED = 2000
 TIMES = (10.0, 40.0, 75.0, 120.0)
 REPEATS = 7
 
@@ -42,7 +42,7 @@ def main() -> None:
         converted = {precision: conversion(bundle, keep / precision, precision) for precision in GOALS_DB}
         result: dict[str, Any] = {"machine": machine(), "bundle": bundle.manifest.name, "goals_db": GOALS_DB}
         result["networks"] = networks_of(converted)
-        result["frames"] = frames_of(bundle, converted)
+        result["frames"] = frames_of(bundle, converted, args.scenes)
         result["cpu"] = list(cpu_speed(bundle, converted["int8"])) if args.speed else []
     print_tables(result)
     if args.json:
@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--bundle", type=Path, help="default: the one installed")
     options.add_argument("--keep", type=Path, help="folder for the converted bundles; those that are there are used")
     options.add_argument("--speed", action="store_true", help="also int8 against float32 on this CPU, with OpenVINO")
+    options.add_argument("--scenes", type=int, default=3, help="procedural, beside the photo (default: %(default)s)")
     kept = result_path("precision")
     options.add_argument("--json", type=Path, nargs="?", const=kept, help=f"without FILE: results/{kept.name}")
     return options
@@ -81,16 +82,16 @@ def networks_of(converted: dict[str, Bundle]) -> dict[str, Any]:
     return table
 
 
-def photos() -> Iterator[tuple[str, PhotoSource]]:
+def photos(scenes: int) -> Iterator[tuple[str, PhotoSource]]:
     yield EXAMPLE.name, EXAMPLE
-    for i, photo in enumerate(procedural_photos(SCENES, FIRST_SEED)):
+    for i, photo in enumerate(procedural_photos(scenes, FIRST_SEED)):
         yield f"scene {FIRST_SEED + i}", photo
 
 
-def frames_of(bundle: Bundle, converted: dict[str, Bundle]) -> dict[str, Any]:
+def frames_of(bundle: Bundle, converted: dict[str, Bundle], scenes: int) -> dict[str, Any]:
     """Photo -> precision -> PSNR of frames, dB: of all of them together, and of the worst."""
     table: dict[str, Any] = {}
-    for name, photo in photos():
+    for name, photo in photos(scenes):
         expected = frames(bundle, photo)
         table[name] = {precision: psnr(expected, frames(other, photo)) for precision, other in converted.items()}
     return table
