@@ -91,6 +91,8 @@ class Animator:
         condition, guide, amplitude = self._encode(pixels, grid)
         latents = self._sample(condition, seed, steps or self.manifest.schedule.steps)
         volume = spectrum.calibrate(self._decode(latents, guide), amplitude[0])
+        num_frames = self.manifest.num_frames
+        spectrum.advance(volume, spectrum.starting_frame(volume, num_frames) / num_frames)
         grid_width, grid_height = spectrum.motion_grid(width, height)
         return spectrum.resize_volume(volume, grid_height, grid_width)
 

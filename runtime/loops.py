@@ -64,8 +64,12 @@ def guided(volume: Float, turns: Double, num_frames: int) -> Rhythm:
 
 
 def fade_shares(num_frames: int) -> Double:
-    """How much of each frame of a cross-faded clip is what came before its start: (num_frames,)."""
+    """How much of each frame of a cross-faded clip is what came before its start: (num_frames,).
+
+    It rises as 3 u^2 - 2 u^3: the fade's own step is 0 at both ends, where it would add to the seam.
+    """
     fading = int(FADE * num_frames)
     shares = np.zeros(num_frames)
-    shares[num_frames - fading :] = np.arange(1, fading + 1) / (fading + 1)
+    u = np.arange(1, fading + 1) / (fading + 1)
+    shares[num_frames - fading :] = u**2 * (3 - 2 * u)
     return shares

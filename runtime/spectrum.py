@@ -18,6 +18,8 @@ QUIET_PX = 1e-5  # motion below this is nothing, and is not amplified
 COHERENCE = 8.0  # grid cells; a latent covers 8
 COARSE = 4  # grid cells a side: COHERENCE is blurred on a grid of these, in a third of the time
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
+START_PACE = 0.75  # of the median pace: what a motion has at its first frame, at most
+SPARSE = 8  # grid cells a side, of which one is asked about pace
 
 
 def motion_from_volume(S: Float, num_frames: int) -> Float:
@@ -88,6 +90,29 @@ def calibrate(S: Float, amplitude: Float) -> Float:
     gain = np.sqrt((expected**2 + QUIET_PX**2) / (power + QUIET_PX**2))
     S[1:] *= interpolated(gain[:, None].astype(np.float32), H, W)
     return anchor(S)
+
+
+def advance(S: Float, turns: float) -> Float:
+    """The same motion begun later, in place, by so many turns of its period. Returns S, anchored.
+
+    A model that is told nothing of time samples either with the same right.
+    """
+    angles = 2 * np.pi * np.arange(len(S)) * turns
+    for slice_, cos, sin in zip(S, np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32), strict=True):
+        re, im = slice_[0::2].copy(), slice_[1::2].copy()
+        slice_[0::2], slice_[1::2] = cos * re - sin * im, sin * re + cos * im
+    return anchor(S)
+
+
+def starting_frame(S: Float, num_frames: int) -> int:
+    """The frame that a motion is best begun at: nearest to its mean, of those that it comes to at an
+    ordinary pace. Then no loop's seam is its fastest step, and the photo is bared least.
+    """
+    F = motion_from_volume(S[:, :, SPARSE // 2 :: SPARSE, SPARSE // 2 :: SPARSE], num_frames)
+    pace = np.linalg.norm(F - np.roll(F, 1, 0), axis=1).mean((1, 2))
+    distance = np.linalg.norm(F - F.mean(0), axis=1).mean((1, 2))
+    is_ordinary = pace <= max(START_PACE * float(np.median(pace)), float(pace.min()))
+    return int(np.where(is_ordinary, distance, np.inf).argmin())
 
 
 def cohere(S: Float) -> Float:
