@@ -1,6 +1,8 @@
 """The whole path: photo -> latents -> spectral volume -> displacement -> splat -> frame."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy.typing as npt
 from . import spectrum
 from .budget import (
     DECODER_BATCH,
+    GRADIENT_BATCH,
     Parts,
     analysis_parts,
     check_analysis,
@@ -19,6 +22,8 @@ from .budget import (
 from .bundle import Bundle
 from .edit import Edit, edited
 from .engine import Engine, engine_for, factor_and_symbol, shape_at, usable_cores
+from .errors import BundleError
+from .guidance import LoopGuide
 from .memory import Plan, parse_bytes
 from .photo import LONGEST_SIDE, Photo, PhotoSource, Size, resize
 from .renderer import Layout, Renderer
@@ -58,12 +63,19 @@ class Animator:
         steps: int | None = None,
         size: Size | None = None,
         edit: Edit | None = None,
+        loop_seconds: float | None = None,
     ) -> Scene:
-        """Predict how the photo moves. Another seed gives another, equally plausible motion."""
+        """Predict how the photo moves. Another seed gives another, equally plausible motion.
+
+        loop_seconds  guides the sampler to a motion that closes after so many seconds of its own; for
+                      `Scene.frames(loop="guided")`
+        """
+        is_guided = self._is_guided(loop_seconds)
         with Photo(photo, size, LONGEST_SIDE) as opened:
-            layout = self._layout(opened.size, spectrum.motion_grid(*opened.size), reading_bytes=opened.reading_bytes)
+            grid = spectrum.motion_grid(*opened.size)
+            layout = self._layout(opened.size, grid, None, opened.reading_bytes, is_guided)
             pixels = opened.pixels()
-        volume = self.predict(pixels, seed, steps)
+        volume = self.predict(pixels, seed, steps, loop_seconds)
         volume = edited(volume, edit or Edit(), opened.size, opened.source_size)
         return self._scene(pixels, volume, layout, self.manifest.num_frames, self.manifest.fps)
 
@@ -84,12 +96,15 @@ class Animator:
             pixels = opened.pixels()
         return self._scene(pixels, volume, layout, num_frames, fps)
 
-    def predict(self, pixels: Pixels, seed: int = 0, steps: int | None = None) -> Float:
-        """The photo's spectral volume (K, 4, h, w), px of a grid of its own shape, long side 256."""
+    def predict(
+        self, pixels: Pixels, seed: int = 0, steps: int | None = None, loop_seconds: float | None = None
+    ) -> Float:
+        """The photo's spectral volume (K, 4, h, w), px of a grid of its own shape, long side 256; see `analyze`."""
         height, width = pixels.shape[:2]
         grid = spectrum.network_grid(width, height, self.manifest.grid_multiple)
         condition, guide, amplitude = self._encode(pixels, grid)
-        latents = self._sample(condition, seed, steps or self.manifest.schedule.steps)
+        with self._loop_guide(guide, amplitude[0], loop_seconds) as loop_guide:
+            latents = self._sample(condition, seed, steps or self.manifest.schedule.steps, loop_guide)
         volume = spectrum.calibrate(self._decode(latents, guide), amplitude[0])
         num_frames = self.manifest.num_frames
         spectrum.advance(volume, spectrum.starting_frame(volume, num_frames) / num_frames)
@@ -121,7 +136,32 @@ class Animator:
             encoder.run()
         return [outputs[name] for name in ("condition", "guide", "amplitude")]
 
-    def _sample(self, condition: Float, seed: int, steps: int) -> Float:
+    def _is_guided(self, loop_seconds: float | None) -> bool:
+        """Whether the sampler has something to guide it: a motion closes by itself after its own periods."""
+        if loop_seconds is None:
+            return False
+        periods = abs(loop_seconds) * self.manifest.fps / self.manifest.num_frames
+        if "decoder_gradient" not in self.manifest.networks and not periods.is_integer():
+            raise BundleError(
+                f"{self.bundle.folder}: has no network 'decoder_gradient', which guides a sampler to a loop;"
+                " export the bundle again, or choose --loop exact"
+            )
+        return not periods.is_integer()
+
+    @contextmanager
+    def _loop_guide(self, guide: Float, amplitude: Float, loop_seconds: float | None) -> Iterator[LoopGuide | None]:
+        if loop_seconds is None or not self._is_guided(loop_seconds):
+            yield None
+            return
+        m, latents = self.manifest, (self.manifest.latent_channels, *amplitude.shape[1:])
+        with (
+            self._engine("decoder", "latents", (DECODER_BATCH, *latents)) as decoder,
+            self._engine("decoder_gradient", "latents", (GRADIENT_BATCH, *latents)) as gradient,
+        ):
+            scales = np.asarray(m.scales, np.float32)
+            yield LoopGuide(decoder, gradient, guide, amplitude, scales, m.num_frames, loop_seconds * m.fps)
+
+    def _sample(self, condition: Float, seed: int, steps: int, guide: LoopGuide | None) -> Float:
         """Latents (K-1, 4, h, w)."""
         manifest = self.manifest
         shape = (manifest.num_frequencies - 1, manifest.latent_channels, *condition.shape[2:])
@@ -136,7 +176,7 @@ class Animator:
                 return velocity
 
             schedule = Schedule(manifest.schedule.train_steps, manifest.schedule.beta_start, manifest.schedule.beta_end)
-            return sample(predict, latents, schedule, steps)
+            return sample(predict, latents, schedule, steps, guide)
 
     def _decode(self, latents: Float, guide: Float) -> Float:
         """Spectral volume (K, 4, Hg, Wg), px of the networks' grid."""
@@ -150,10 +190,15 @@ class Animator:
         return spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
 
     def _layout(
-        self, size: Size, grid: Size, num_frequencies: int | None = None, reading_bytes: int = 0
+        self,
+        size: Size,
+        grid: Size,
+        num_frequencies: int | None = None,
+        reading_bytes: int = 0,
+        is_guided: bool = False,
     ) -> Layout:
         count = num_frequencies or self.manifest.num_frequencies
-        return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes)
+        return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes, is_guided)
 
     def _scene(self, pixels: Pixels, volume: Float, layout: Layout, num_frames: int, fps: float) -> Scene:
         height, width = layout.padded

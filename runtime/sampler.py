@@ -72,12 +72,28 @@ def sampler_steps(schedule: Schedule, steps: int) -> list[Step]:
     return plan
 
 
-def sample(predict: Callable[[Float, int], Float], latents: Float, schedule: Schedule, steps: int) -> Float:
-    """Denoise `latents` (unit normal on entry) in place and return them."""
+def sample(
+    predict: Callable[[Float, int], Float],
+    latents: Float,
+    schedule: Schedule,
+    steps: int,
+    guide: Callable[[Float], Float] | None = None,
+) -> Float:
+    """Denoise `latents` (unit normal on entry) in place and return them.
+
+    guide  x_0 -> what to add to it (paper eq. 5). A guided step is taken once more (self-recurrence), from
+           where the guided x_0 and the same noise would have been, so that the network sees what was added
+    """
     last = None
     for step in sampler_steps(schedule, steps):
-        velocity = predict(latents, step.timestep)
-        x_0 = np.float32(step.cos) * latents - np.float32(step.sin) * velocity
+        for is_last in (True,) if guide is None else (False, True):
+            velocity = predict(latents, step.timestep)
+            x_0 = np.float32(step.cos) * latents - np.float32(step.sin) * velocity
+            if guide is not None:
+                added = guide(x_0)
+                x_0 += added
+                if not is_last:
+                    latents += np.float32(step.cos) * added
         ahead = x_0 if last is None else x_0 + np.float32(step.reach) * (x_0 - last)
         latents *= np.float32(step.keep)
         latents += np.float32(step.pull) * ahead
