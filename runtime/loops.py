@@ -49,7 +49,7 @@ def _kept(slices: Float, gains: Double) -> float:
 def guided(volume: Float, turns: Double, num_frames: int) -> Rhythm:
     """The natural rhythm of the nearest motion that closes: position and velocity agree at both ends.
 
-    The paper's self-guidance (eq. 5) taken to its limit, on the predicted volume and in closed form.
+    What self-guidance (eq. 5, see guidance.py) leaves to be done, in closed form.
     Both differences are linear in the volume, A S. Its frequencies are weighted by their power P:
     S - P A^T (A P A^T)^-1 A S is the sample of a normal prior N(0, P) conditioned on A S = 0
     (Matheron's rule), and where steepest descent of |A S|^2, preconditioned by P, ends.

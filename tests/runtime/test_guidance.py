@@ -59,11 +59,11 @@ def test_it_steps_down_the_gradient_that_autograd_finds() -> None:
     loss = sum(d.abs().sum() for d in differences)
     (gradient,) = torch.autograd.grad(loss, latents)
 
-    assert apart(spectrum.advance(field, start), loop_guide.ends)[0] == pytest.approx(float(loss), rel=1e-3)
+    assert apart(spectrum.advance(field, start), loop_guide.ends)[0] == pytest.approx(loss.item(), rel=1e-3)
     inner = (slice(None), slice(None), slice(3, -3), slice(3, -3))  # the transposed blur is not exact at edges
     wanted, got = (-gradient[inner].numpy()).ravel().astype(np.float64), step[inner].ravel().astype(np.float64)
     assert wanted @ got / np.linalg.norm(wanted) / np.linalg.norm(got) > 0.99
-    assert float((step * gradient.numpy()).sum()) == pytest.approx(-float(loss), rel=0.1)  # Polyak's length
+    assert float((step * gradient.numpy()).sum()) == pytest.approx(-loss.item(), rel=0.1)  # Polyak's length
 
 
 def dense(side: int) -> np.ndarray:
