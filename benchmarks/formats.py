@@ -2,8 +2,9 @@
 
 Our writer (thread, buffers, container, sync, rename) and the bare encoder of PyAV or Pillow, with the
 same options, take turns at the same frames: the photo, panned to and fro. Processor time of all
-threads, the least over the turns, which is what a busy machine disturbs least. GIF is left out: what we give to
-Pillow, dithered and indexed, is most of its work.
+threads. A busy machine slows whatever runs beside it, processor time too, so each turn is a pair side by side,
+first one way round and then the other, and the overhead is the median of the pairs' ratios. GIF is left out:
+what we give to Pillow, dithered and indexed, is most of its work.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from statistics import median
 from time import process_time
 
 import numpy as np
@@ -25,7 +27,6 @@ from stillwave.runtime.cli import size as size_from_text
 from stillwave.runtime.formats import codec_of
 from stillwave.runtime.motion_photo import JPEG_QUALITY
 from stillwave.runtime.movie import CODECS, encoder_name, import_av
-from stillwave.runtime.photo import fit
 
 Frames = list[npt.NDArray[np.uint8]]
 NAMES = {
@@ -68,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def panned(photo: Path, size: tuple[int, int], num_frames: int) -> Frames:
-    wide = fit(read_photo(photo), (size[0] + 32, size[1]))
+    wide = read_photo(photo, (size[0] + 32, size[1]))
     shifts = np.round(16 + 16 * np.sin(2 * np.pi * np.arange(num_frames) / 30)).astype(int)
     return [np.ascontiguousarray(wide[:, shift : shift + size[0]]) for shift in shifts]
 
@@ -77,19 +78,23 @@ def compare(name: str, frames: Frames, turns: int) -> dict[str, float]:
     format, _, codec = name.partition(" ")
     codec = codec_of(format, codec or None) or ""
     bare_turns, our_turns = [], []
-    for _ in range(turns + 1):
+    for turn in range(turns + 1):
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, NAMES[name])
-            our_turns.append(cpu_s(lambda path=path: write(path, frames, codec)))
+            path, bare = Path(folder, NAMES[name]), Path(folder, "bare")
+            sides = [
+                (our_turns, lambda path=path: write(path, frames, codec)),
+                (bare_turns, lambda bare=bare: write_bare(bare, format, frames, codec)),
+            ]
+            for times, call in sides if turn % 2 else reversed(sides):
+                times.append(cpu_s(call))
             kib = sum(file.stat().st_size for file in [path, *path.glob("*")] if file.is_file()) / 1024
-            bare = Path(folder, "bare")
-            bare_turns.append(cpu_s(lambda bare=bare: write_bare(bare, format, frames, codec)))
-    bare_s, ours_s = min(bare_turns[1:]), min(our_turns[1:])
+    bare_s, ours_s = median(bare_turns[1:]), median(our_turns[1:])  # the first turn warms up
+    overhead = median([ours / bare for ours, bare in zip(our_turns[1:], bare_turns[1:], strict=True)]) - 1
     per_frame = 1e3 / len(frames)
     return {
         "bare_ms": round(bare_s * per_frame, 3),
         "ours_ms": round(ours_s * per_frame, 3),
-        "overhead": round(ours_s / bare_s - 1, 4),
+        "overhead": round(overhead, 4),
         "kib": round(kib),
     }
 

@@ -3,7 +3,9 @@
 seam    the step from the last frame to the first over the median step, of motion and of pixels
 joint   that step over the mean of the steps before and after it: 1 where nothing shows
 energy  of the motion, over that of the motion as predicted; speed: its RMS, likewise
-cpu_s   processor time of the clip, all threads
+cpu_s   processor time of photo to clip, all threads
+
+guided is the sampler guided (paper eq. 5), the remainder projected; projection is the projection alone.
 """
 
 import argparse
@@ -27,14 +29,19 @@ COLUMNS = ("seconds", "loop", "seam_motion", "seam_pixels", "joint_motion", "joi
 
 def main() -> None:
     args = parser().parse_args()
-    with Animator(threads=args.threads) as animator, animator.analyze(args.photo, size=args.size) as scene:
-        as_predicted = Rhythm(natural_turns(len(scene.spectral_volume), scene.num_frames))
-        natural = motion_of(scene, as_predicted, scene.num_frames)
+    with Animator(threads=args.threads) as animator:
+        with animator.analyze(args.photo, size=args.size) as scene:
+            as_predicted = Rhythm(natural_turns(len(scene.spectral_volume), scene.num_frames))
+            natural = motion_of(scene, as_predicted, scene.num_frames)
         print("".join(f"{name:>13}" for name in COLUMNS))
         rows = []
         for seconds in args.seconds:
-            for loop in LOOPS:
-                rows.append(measure(scene, natural, seconds, loop))
+            for way in (*LOOPS, "projection"):
+                started = process_time()
+                guided_s = round(seconds * FPS) / FPS if way == "guided" else None
+                with animator.analyze(args.photo, size=args.size, loop_seconds=guided_s) as scene:
+                    row = measure(scene, natural, seconds, "guided" if way == "projection" else way, started)
+                rows.append({"seconds": seconds, "loop": way, **row})
                 print("".join(f"{rows[-1][name]:>13}" for name in COLUMNS), flush=True)
     if args.json:
         write_result(args.json, {"machine": machine(), "photo": args.photo.name, "size": args.size, "loops": rows})
@@ -52,18 +59,17 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def measure(scene: Scene, natural: npt.NDArray[np.float64], seconds: float, loop: str) -> dict[str, Any]:
+def measure(
+    scene: Scene, natural: npt.NDArray[np.float64], seconds: float, loop: str, started: float
+) -> dict[str, Any]:
     count = round(seconds * FPS)
     turns = natural_turns(len(scene.spectral_volume), scene.num_frames) * scene.fps / FPS
-    motion = motion_of(scene, rhythm_for(loop, scene.spectral_volume, turns, count), count, loop == "crossfade")
-    started = process_time()
     clip = [frame.astype(np.int16) for frame in scene.frames(seconds, FPS, loop=loop)]
     cpu_s = process_time() - started
+    motion = motion_of(scene, rhythm_for(loop, scene.spectral_volume, turns, count), count, loop == "crossfade")
     pixels = [float(np.abs(a - b).mean()) for a, b in zip(clip, [*clip[1:], clip[0]], strict=True)]
     steps = list(np.linalg.norm(np.diff(motion, axis=0, append=motion[:1]), axis=-1).mean(1))
     return {
-        "seconds": seconds,
-        "loop": loop,
         "seam_motion": seam(steps),
         "seam_pixels": seam(pixels),
         "joint_motion": joint(steps),

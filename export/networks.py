@@ -14,8 +14,10 @@ from stillwave.model.image_encoder import ImageEncoder
 from stillwave.model.presets import Preset
 from stillwave.model.renderer import FeaturePyramid, Renderer, Synthesis
 from stillwave.model.train.run import load_average
-from stillwave.runtime.budget import DECODER_BATCH
+from stillwave.runtime.budget import DECODER_BATCH, GRADIENT_BATCH
 from stillwave.runtime.engine import Dimension, shape_at
+
+from .decoder_gradient import DecoderGradient
 
 Shape = tuple[Dimension, ...]
 
@@ -163,12 +165,27 @@ def _predicting(preset: Preset, weights: Weights) -> Iterator[Network]:
         {"prediction": noisy},
         *_sides(stride * multiple),
     )
+    yield from _decoding(weights.decoder, ("n", channels, "h", "w"), guides, stride)
+
+
+def _decoding(decoder: LatentDecoder, latents: Shape, guides: int, stride: int) -> Iterator[Network]:
+    """The decoder, and its gradient."""
+    rows, columns = _times(stride, "h"), _times(stride, "w")
+    guide, slices = (1, guides, rows, columns), ("n", 4, rows, columns)
+    sides = _sides(stride)
     yield Network(
         "decoder",
-        weights.decoder,
-        {"latents": ("n", channels, "h", "w"), "guide": (1, guides, f"{stride}*h", f"{stride}*w")},
-        {"coefficients": ("n", 4, f"{stride}*h", f"{stride}*w")},
-        *({"n": DECODER_BATCH, **sides} for sides in _sides(stride)),
+        decoder,
+        {"latents": latents, "guide": guide},
+        {"coefficients": slices},
+        *({"n": DECODER_BATCH, **side} for side in sides),
+    )
+    yield Network(
+        "decoder_gradient",
+        DecoderGradient(decoder.decoder, decoder.mean, decoder.std),
+        {"latents": latents, "guide": guide, "slope": slices},
+        {"gradient": latents},
+        *({"n": GRADIENT_BATCH, **side} for side in sides),
     )
 
 

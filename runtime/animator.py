@@ -1,6 +1,8 @@
 """The whole path: photo -> latents -> spectral volume -> displacement -> splat -> frame."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import numpy.typing as npt
 from . import spectrum
 from .budget import (
     DECODER_BATCH,
+    GRADIENT_BATCH,
     Parts,
     analysis_parts,
     check_analysis,
@@ -20,6 +23,8 @@ from .budget import (
 from .bundle import Bundle
 from .edit import Edit, edited
 from .engine import DEVICE_BACKENDS, Engine, engine_for, shape_at, sizes_of, usable_cores
+from .errors import BackendError, BundleError
+from .guidance import LoopGuide
 from .memory import Plan, parse_bytes
 from .photo import LONGEST_SIDE, Photo, PhotoSource, Size, resize
 from .renderer import Layout, Renderer
@@ -64,12 +69,19 @@ class Animator:
         steps: int | None = None,
         size: Size | None = None,
         edit: Edit | None = None,
+        loop_seconds: float | None = None,
     ) -> Scene:
-        """Predict how the photo moves. Another seed gives another, equally plausible motion."""
+        """Predict how the photo moves. Another seed gives another, equally plausible motion.
+
+        loop_seconds  guides the sampler to a motion that closes after so many seconds of its own; for
+                      `Scene.frames(loop="guided")`
+        """
+        is_guided = self._is_guided(loop_seconds)
         with Photo(photo, size, LONGEST_SIDE) as opened:
-            layout = self._layout(opened.size, spectrum.motion_grid(*opened.size), reading_bytes=opened.reading_bytes)
+            grid = spectrum.motion_grid(*opened.size)
+            layout = self._layout(opened.size, grid, None, opened.reading_bytes, is_guided)
             pixels = opened.pixels()
-        volume = self.predict(pixels, seed, steps)
+        volume = self.predict(pixels, seed, steps, loop_seconds)
         volume = edited(volume, edit or Edit(), opened.size, opened.source_size)
         return self._scene(pixels, volume, layout, self.manifest.num_frames, self.manifest.fps)
 
@@ -90,14 +102,19 @@ class Animator:
             pixels = opened.pixels()
         return self._scene(pixels, volume, layout, num_frames, fps)
 
-    def predict(self, pixels: Pixels, seed: int = 0, steps: int | None = None) -> Float:
-        """The photo's spectral volume (K, 4, h, w), px of a grid of its own shape, long side 256."""
+    def predict(
+        self, pixels: Pixels, seed: int = 0, steps: int | None = None, loop_seconds: float | None = None
+    ) -> Float:
+        """The photo's spectral volume (K, 4, h, w), px of a grid of its own shape, long side 256; see `analyze`."""
         height, width = pixels.shape[:2]
         grid = spectrum.network_grid(width, height, self.manifest.grid_multiple)
-        coefficients, amplitude = self._coefficients(pixels, grid, seed, steps or self.manifest.schedule.steps)
+        steps = steps or self.manifest.schedule.steps
+        coefficients, amplitude = self._coefficients(pixels, grid, seed, steps, loop_seconds)
         scales = np.asarray(self.manifest.scales, np.float32)
         volume = spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
         volume = spectrum.calibrate(volume, amplitude[0])
+        num_frames = self.manifest.num_frames
+        spectrum.advance(volume, spectrum.starting_frame(volume, num_frames) / num_frames)
         grid_width, grid_height = spectrum.motion_grid(width, height)
         return spectrum.resize_volume(volume, grid_height, grid_width)
 
@@ -118,7 +135,9 @@ class Animator:
             return {"on the device": {"block": layout.plan().nbytes}}
         return analysis_parts(self.manifest, size) | scene_parts(self.manifest, layout)
 
-    def _coefficients(self, pixels: Pixels, grid: Size, seed: int, steps: int) -> tuple[Float, Float]:
+    def _coefficients(
+        self, pixels: Pixels, grid: Size, seed: int, steps: int, loop_seconds: float | None
+    ) -> tuple[Float, Float]:
         """What the networks predict: coefficients (K-1, 4, Hg, Wg) and expected amplitude (1, K-1, h, w)."""
         photo = resize(pixels, (2 * grid[0], 2 * grid[1]))
         planes = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
@@ -127,7 +146,9 @@ class Animator:
         if self._device:
             return self._device.coefficients(planes, noise, grid, steps)
         condition, guide, amplitude = self._encode(planes)
-        return self._decode(self._sample(condition, noise, steps), guide), amplitude
+        with self._loop_guide(guide, amplitude[0], loop_seconds) as loop_guide:
+            latents = self._sample(condition, noise, steps, loop_guide)
+        return self._decode(latents, guide), amplitude
 
     def _encode(self, planes: Float) -> list[Float]:
         """Condition (1, Cc, h, w), guide (1, Cg, Hg, Wg) and expected amplitude (1, K-1, h, w)."""
@@ -137,7 +158,38 @@ class Animator:
             encoder.run()
         return [outputs[name] for name in ("condition", "guide", "amplitude")]
 
-    def _sample(self, condition: Float, latents: Float, steps: int) -> Float:
+    def _is_guided(self, loop_seconds: float | None) -> bool:
+        """Whether the sampler has something to guide it: a motion closes by itself after its own periods."""
+        if loop_seconds is None:
+            return False
+        periods = abs(loop_seconds) * self.manifest.fps / self.manifest.num_frames
+        if periods.is_integer():
+            return False
+        if self._device:
+            raise BackendError(
+                f"backend {self.backend!r} does not guide its sampler to a loop; choose --loop exact, or --backend cpu"
+            )
+        if "decoder_gradient" not in self.manifest.networks:
+            raise BundleError(
+                f"{self.bundle.folder}: has no network 'decoder_gradient', which guides a sampler to a loop;"
+                " export the bundle again, or choose --loop exact"
+            )
+        return True
+
+    @contextmanager
+    def _loop_guide(self, guide: Float, amplitude: Float, loop_seconds: float | None) -> Iterator[LoopGuide | None]:
+        if loop_seconds is None or not self._is_guided(loop_seconds):
+            yield None
+            return
+        m, latents = self.manifest, (self.manifest.latent_channels, *amplitude.shape[1:])
+        with (
+            self._engine("decoder", "latents", (DECODER_BATCH, *latents)) as decoder,
+            self._engine("decoder_gradient", "latents", (GRADIENT_BATCH, *latents)) as gradient,
+        ):
+            scales = np.asarray(m.scales, np.float32)
+            yield LoopGuide(decoder, gradient, guide, amplitude, scales, m.num_frames, loop_seconds * m.fps)
+
+    def _sample(self, condition: Float, latents: Float, steps: int, guide: LoopGuide | None) -> Float:
         """Latents (K-1, 4, h, w) of noise, in place."""
         manifest = self.manifest
         velocity, timestep = np.empty_like(latents), np.empty(1, np.float32)
@@ -150,7 +202,7 @@ class Animator:
                 return velocity
 
             schedule = Schedule(manifest.schedule.train_steps, manifest.schedule.beta_start, manifest.schedule.beta_end)
-            return sample(predict, latents, schedule, steps)
+            return sample(predict, latents, schedule, steps, guide)
 
     def _decode(self, latents: Float, guide: Float) -> Float:
         """Normalised slices (K-1, 4, Hg, Wg) on the networks' grid."""
@@ -163,12 +215,17 @@ class Animator:
         return coefficients
 
     def _layout(
-        self, size: Size, grid: Size, num_frequencies: int | None = None, reading_bytes: int = 0
+        self,
+        size: Size,
+        grid: Size,
+        num_frequencies: int | None = None,
+        reading_bytes: int = 0,
+        is_guided: bool = False,
     ) -> "Layout | DeviceLayout":
         count = num_frequencies or self.manifest.num_frequencies
         if self._device:
             return self._device.layout(size, (count, 4, grid[1], grid[0]), self.manifest.num_frames)
-        return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes)
+        return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes, is_guided)
 
     def _scene(
         self, pixels: Pixels, volume: Float, layout: "Layout | DeviceLayout", num_frames: int, fps: float

@@ -16,6 +16,7 @@ from .renderer import Layout
 from .spectrum import network_grid
 
 DECODER_BATCH = 3  # slices decoded at a time: as fast as all 15 at once, in a fifth of the memory
+GRADIENT_BATCH = 1  # of the decoder's gradient, which takes three times as much
 PROCESS = 75 * 2**19  # once: ONNX Runtime, 19 MiB when imported and 11 with its first session; Pillow
 PYAV = 16 * 2**20  # once, when it is imported
 ENGINE_BASE = 2 * 2**20  # what an engine takes at any size
@@ -25,21 +26,28 @@ Parts = dict[str, int]  # bytes of everything that lives at a stage's peak, by n
 
 
 def layout_for(
-    manifest: Manifest, size: Size, grid: Size, num_frequencies: int, budget: int, reading_bytes: int = 0
+    manifest: Manifest,
+    size: Size,
+    grid: Size,
+    num_frequencies: int,
+    budget: int,
+    reading_bytes: int = 0,
+    is_guided: bool = False,
 ) -> Layout:
     """The layout of a scene with the fewest tiles that fits, or `BudgetError` with the least that would.
 
     size, grid     (width, height) of the frame and of the motion over the photo
     reading_bytes  of the photo the scene is made of
+    is_guided      whether its motion is predicted for a loop
     """
-    before = max(analysis_bytes(manifest, size), PROCESS + reading_bytes)
+    before = max(analysis_bytes(manifest, size, is_guided), PROCESS + reading_bytes)
     needs = []
     for layout in layouts(manifest, size, grid, num_frequencies):
         needs.append(max(scene_bytes(manifest, layout), before))
         if needs[-1] <= budget:
             return layout
-    smaller = _size_within(manifest, size, grid, num_frequencies, budget)
-    remedy = f"choose --size {smaller[0]}x{smaller[1]}" if smaller else ""
+    smaller = _size_within(manifest, size, grid, num_frequencies, budget, is_guided)
+    remedy = f"choose --size {smaller[0]}x{smaller[1]}" if smaller else "--loop exact" if is_guided else ""
     raise _refusal(size, min(needs), budget, reading_bytes, remedy)
 
 
@@ -80,25 +88,30 @@ def scene_parts(manifest: Manifest, layout: Layout) -> dict[str, Parts]:
     }
 
 
-def analysis_bytes(manifest: Manifest, size: Size) -> int:
+def analysis_bytes(manifest: Manifest, size: Size, is_guided: bool = False) -> int:
     """Peak of predicting a photo's motion."""
-    return max(sum(parts.values()) for parts in analysis_parts(manifest, size).values())
+    return max(sum(parts.values()) for parts in analysis_parts(manifest, size, is_guided).values())
 
 
-def analysis_parts(manifest: Manifest, size: Size) -> dict[str, Parts]:
-    """What lives in each stage of predicting a photo's motion: one engine at a time, then the volume
-    in up to four forms.
+def analysis_parts(manifest: Manifest, size: Size, is_guided: bool = False) -> dict[str, Parts]:
+    """What lives in each stage of predicting a photo's motion: one engine at a time, or three where the
+    sampler is guided, then the volume in up to four forms.
     """
     width, height = network_grid(*size, manifest.grid_multiple)
     volume = 4 * 4 * manifest.num_frequencies * width * height
     cells = width * height // manifest.latent_stride**2
     held = {"process": PROCESS, "photo and frame": PIXEL * size[0] * size[1], "conditions": volume // 2}
-    return {
+    denoiser, decoder = ({name: engine_bytes(manifest, name, cells)} for name in ("denoiser", "decoder"))
+    stages = {
         "encode": {**held, "image_encoder": engine_bytes(manifest, "image_encoder", 4 * width * height)},
-        "denoise": {**held, "denoiser": engine_bytes(manifest, "denoiser", cells)},
-        "decode": {**held, "decoder": engine_bytes(manifest, "decoder", cells), "volume": 2 * volume},
+        "denoise": {**held, **denoiser},
+        "decode": {**held, **decoder, "volume": 2 * volume},
         "cohere": {**held, "volume": 4 * volume},
     }
+    if is_guided:
+        gradient = {"decoder_gradient": engine_bytes(manifest, "decoder_gradient", cells)}
+        stages["denoise"] |= {**decoder, **gradient, "volume": 2 * volume}
+    return stages
 
 
 def engine_bytes(manifest: Manifest, name: str, cells: int) -> int:
@@ -124,13 +137,15 @@ def layouts(manifest: Manifest, size: Size, grid: Size, num_frequencies: int) ->
             yield Layout(height, width, (rows, columns), num_frequencies, channels, multiple, halo, tile_rows)
 
 
-def _size_within(manifest: Manifest, size: Size, grid: Size, num_frequencies: int, budget: int) -> Size | None:
+def _size_within(
+    manifest: Manifest, size: Size, grid: Size, num_frequencies: int, budget: int, is_guided: bool
+) -> Size | None:
     """A smaller size of the same shape that fits, if any does."""
     for percent in range(95, 15, -5):
         width, height = (max(MIN_SIDE, 2 * round(side * percent / 200)) for side in size)
         choices = layouts(manifest, (width, height), grid, num_frequencies)
         least = min(scene_bytes(manifest, layout) for layout in choices)
-        if max(least, analysis_bytes(manifest, (width, height))) <= budget:
+        if max(least, analysis_bytes(manifest, (width, height), is_guided)) <= budget:
             return width, height
     return None
 

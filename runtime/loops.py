@@ -49,23 +49,35 @@ def _kept(slices: Float, gains: Double) -> float:
 def guided(volume: Float, turns: Double, num_frames: int) -> Rhythm:
     """The natural rhythm of the nearest motion that closes: position and velocity agree at both ends.
 
-    The paper's self-guidance (eq. 5) taken to its limit, on the predicted volume and in closed form.
+    What self-guidance (eq. 5, see guidance.py) leaves to be done, in closed form.
     Both differences are linear in the volume, A S. Its frequencies are weighted by their power P:
     S - P A^T (A P A^T)^-1 A S is the sample of a normal prior N(0, P) conditioned on A S = 0
     (Matheron's rule), and where steepest descent of |A S|^2, preconditioned by P, ends.
     """
-    total = turns * num_frames
-    missing = np.where(np.abs(total - np.round(total)) < 1e-9, 0, total)
-    position = swing(missing[None])
-    ends = parts_from_weights(np.concatenate([position, 1j * turns / max(np.abs(turns).max(), 1e-12) * position]))
+    ends = ends_apart(turns, num_frames)
     power = np.repeat([float((slice_**2).mean()) for slice_ in volume], 2)
     spread = power[:, None] * ends.T
     return Rhythm(turns, np.eye(len(power)) - spread @ np.linalg.pinv(ends @ spread, hermitian=True) @ ends)
 
 
+def ends_apart(turns: Double, num_frames: float) -> Double:
+    """F_L - F_0 and F'_L - F'_0 as sums of the volume's parts: (2, 2K); all 0 where the motion closes.
+
+    Velocities count in px a radian of the fastest frequency.
+    """
+    total = turns * num_frames
+    missing = np.where(np.abs(total - np.round(total)) < 1e-9, 0, total)
+    position = swing(missing[None])
+    return parts_from_weights(np.concatenate([position, 1j * turns / max(np.abs(turns).max(), 1e-12) * position]))
+
+
 def fade_shares(num_frames: int) -> Double:
-    """How much of each frame of a cross-faded clip is what came before its start: (num_frames,)."""
+    """How much of each frame of a cross-faded clip is what came before its start: (num_frames,).
+
+    It rises as 3 u^2 - 2 u^3: the fade's own step is 0 at both ends, where it would add to the seam.
+    """
     fading = int(FADE * num_frames)
     shares = np.zeros(num_frames)
-    shares[num_frames - fading :] = np.arange(1, fading + 1) / (fading + 1)
+    u = np.arange(1, fading + 1) / (fading + 1)
+    shares[num_frames - fading :] = u**2 * (3 - 2 * u)
     return shares

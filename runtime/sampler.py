@@ -74,17 +74,35 @@ def sampler_steps(schedule: Schedule, steps: int) -> list[Step]:
     return plan
 
 
-def sample(predict: Callable[[Float, int], Float], latents: Float, schedule: Schedule, steps: int) -> Float:
-    """Denoise `latents` (unit normal on entry) in place and return them."""
+def sample(
+    predict: Callable[[Float, int], Float],
+    latents: Float,
+    schedule: Schedule,
+    steps: int,
+    guide: Callable[[Float], Float] | None = None,
+) -> Float:
+    """Denoise `latents` (unit normal on entry) in place and return them.
+
+    guide  x_0 -> what to add to it (paper eq. 5). A guided step is taken once more (self-recurrence), from
+           where the guided x_0 and the same noise would have been, so that the network sees what was added
+    """
     last = np.empty_like(latents)
     for step in sampler_steps(schedule, steps):
         velocity = predict(latents, step.timestep)
+        if guide is not None:
+            latents += np.float32(step.cos) * guide(_x_0(step, latents, velocity))
+            velocity = predict(latents, step.timestep)
+            velocity -= guide(_x_0(step, latents, velocity)) / np.float32(step.sin)
         kernels.ddim_step(
             *(velocity, latents, last),
             *(step.cos, step.sin, step.reach, step.keep, step.pull),
             threads=1,
         )
     return latents
+
+
+def _x_0(step: Step, latents: Float, velocity: Float) -> Float:
+    return np.float32(step.cos) * latents - np.float32(step.sin) * velocity
 
 
 def initial_noise(seed: int, shape: tuple[int, ...]) -> Float:

@@ -84,7 +84,8 @@ class Scene:
         """Frames of a video of `seconds` at `fps`, the first of which follows the last.
 
         loop  "exact": frequencies are moved a little, so that each turns a whole number of times;
-              "guided": frequencies stay, the motion becomes the nearest that closes; "crossfade": the
+              "guided": frequencies stay, the motion becomes the nearest that closes, little of it
+              after `analyze(loop_seconds=...)`; "crossfade": the
               last quarter fades into the start; "none": it closes where seconds * speed is a
               whole number of the motion's own period (5 s as shipped)
         out   uint8 (H, W, 3): every frame is written there and nothing is allocated

@@ -19,6 +19,8 @@ COHERENCE = 8.0  # grid cells; a latent covers 8
 COARSE = 4  # grid cells a side: COHERENCE is blurred on a grid of these, in a third of the time
 GRID_SIDES = (3, 16)  # least and most multiples that a side of the networks' grid is
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
+START_PACE = 0.75  # of the median pace: what a motion has at its first frame, at most
+SPARSE = 8  # cells a side, of a grid of long side REFERENCE_SIDE, of which one is asked about pace
 
 
 def motion_from_volume(S: Float, num_frames: int) -> Float:
@@ -83,20 +85,54 @@ def calibrate(S: Float, amplitude: Float) -> Float:
     amplitude  (K-1, h, w)  float32, RMS of |S_k|, px on a grid of long side REFERENCE_SIDE;
                             h and w divide H and W
     """
+    S[1:] *= calibration(S, amplitude)
+    return anchor(S)
+
+
+def calibration(S: Float, amplitude: Float) -> Float:
+    """The factors of `calibrate`: (K-1, 1, H, W)."""
     (H, W), (h, w) = S.shape[2:], amplitude.shape[1:]
     power = (S[1:] ** 2).sum(1).reshape(-1, h, H // h, w, W // w).mean((2, 4))
     expected = amplitude * np.float32(max(H, W) / REFERENCE_SIDE)
     gain = np.sqrt((expected**2 + QUIET_PX**2) / (power + QUIET_PX**2))
-    S[1:] *= interpolated(gain[:, None].astype(np.float32), H, W)
+    return interpolated(gain[:, None].astype(np.float32), H, W)
+
+
+def advance(S: Float, turns: float) -> Float:
+    """The same motion begun later, in place, by so many turns of its period. Returns S, anchored.
+
+    A model that is told nothing of time samples either with the same right.
+    """
+    angles = 2 * np.pi * np.arange(len(S)) * turns
+    for slice_, cos, sin in zip(S, np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32), strict=True):
+        re, im = slice_[0::2].copy(), slice_[1::2].copy()
+        slice_[0::2], slice_[1::2] = cos * re - sin * im, sin * re + cos * im
     return anchor(S)
+
+
+def starting_frame(S: Float, num_frames: int) -> int:
+    """The frame that a motion is best begun at: nearest to its mean, of those that it comes to at an
+    ordinary pace. Then no loop's seam is its fastest step, and the photo is bared least.
+    """
+    sparse = max(1, SPARSE * max(S.shape[2:]) // REFERENCE_SIDE)
+    F = motion_from_volume(S[:, :, sparse // 2 :: sparse, sparse // 2 :: sparse], num_frames)
+    pace = np.linalg.norm(F - np.roll(F, 1, 0), axis=1).mean((1, 2))
+    distance = np.linalg.norm(F - F.mean(0), axis=1).mean((1, 2))
+    is_ordinary = pace <= max(START_PACE * float(np.median(pace)), float(pace.min()))
+    return int(np.where(is_ordinary, distance, np.inf).argmin())
 
 
 def cohere(S: Float) -> Float:
     """Let neighbours move together: phases and directions are those COHERENCE cells around agree on.
     Finer than a latent knows, the decoder guesses.
     """
+    return interpolated(coherent(S), *S.shape[2:])
+
+
+def coherent(S: Float) -> Float:
+    """What `cohere` leaves of (K, 4, H, W), on a grid of COARSE cells a side."""
     H, W = S.shape[2:]
-    return interpolated(blur(interpolated(S, H // COARSE, W // COARSE), COHERENCE / COARSE), H, W)
+    return blur(interpolated(S, H // COARSE, W // COARSE), COHERENCE / COARSE)
 
 
 # Sums over a few neighbours, not products of matrices: numpy would hand those to a BLAS that takes

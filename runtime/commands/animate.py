@@ -5,7 +5,7 @@ from time import perf_counter
 
 from ..animator import Animator
 from ..formats import output_format
-from .clip import budget_beside, write_clip
+from .clip import budget_beside, motion_seconds, write_clip
 from .editing import edit_from
 from .outcome import Outcome
 
@@ -15,6 +15,8 @@ def run(args: argparse.Namespace) -> Outcome:
     output_format(args.output, args.format, args.codec)  # refused now rather than after the prediction
     with (
         Animator(args.bundle, args.backend, budget_beside(args), args.threads) as animator,
-        animator.analyze(args.photo, args.seed, args.steps, args.size, edit_from(args)) as scene,
+        animator.analyze(
+            args.photo, args.seed, args.steps, args.size, edit_from(args), motion_seconds(args)
+        ) as scene,
     ):
         return write_clip(scene, args, started)

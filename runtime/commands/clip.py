@@ -35,6 +35,13 @@ def budget_beside(args: argparse.Namespace) -> str | int:
     return left
 
 
+def motion_seconds(args: argparse.Namespace) -> float | None:
+    """How much of its own time a motion goes through in the clip, where it is guided to close; else None."""
+    if args.loop != "guided":
+        return None
+    return float(frame_count(args.seconds, args.fps) / args.fps * args.speed)
+
+
 def write_clip(scene: Scene, args: argparse.Namespace, started: float) -> Outcome:
     """Renders the scene to `args.output`; times count from `started`."""
     width, height = scene.size

@@ -70,6 +70,22 @@ def test_reach_zero_is_ddim() -> None:
     assert ours == pytest.approx(b**0.5 * x_0 + (1 - b) ** 0.5 * noise)
 
 
+@pytest.mark.parametrize("steps", [1, 4])
+def test_a_guide_leads_to_its_goal_and_the_network_sees_it(steps: int) -> None:
+    """A network that believes in no change of what it sees: v of x_0 = x, where the guide has led before."""
+    goal, seen = np.full((2, 3), 1.5, np.float32), []
+
+    def velocity(x: np.ndarray, t: int) -> np.ndarray:
+        seen.append(x.copy())
+        return np.zeros_like(x)
+
+    latents = sample(velocity, initial_noise(1, (2, 3)), SCHEDULE, steps, lambda x_0: goal - x_0)
+    np.testing.assert_allclose(latents, goal, atol=1e-5)
+    assert len(seen) == 2 * steps
+    first = sampler_steps(SCHEDULE, steps)[0]
+    np.testing.assert_allclose(seen[1] - seen[0], first.cos * (goal - first.cos * seen[0]), atol=1e-5)
+
+
 def test_noise_depends_on_the_seed_alone() -> None:
     np.testing.assert_array_equal(initial_noise(3, (4, 5)), initial_noise(3, (4, 5)))
     assert np.abs(initial_noise(3, (4, 5)) - initial_noise(4, (4, 5))).max() > 0.1

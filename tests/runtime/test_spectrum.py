@@ -134,6 +134,37 @@ def test_coherence_turns_neighbours_alike() -> None:
     np.testing.assert_allclose(together.mean(), S.mean(), atol=0.02)
 
 
+@given(st.integers(0, 1000), st.integers(0, T))
+def test_advancing_shifts_the_motion_and_keeps_the_first_frame_still(seed: int, frames: int) -> None:
+    F = band_limited_motion(seed)
+    S = spectrum.advance(spectrum.volume_from_motion(F, K), frames / T)
+    shifted = np.roll(F, -frames, axis=0)
+    np.testing.assert_allclose(spectrum.motion_from_volume(S, T), shifted - shifted[:1], atol=1e-5)
+
+
+def swinging(height: float, width: float) -> np.ndarray:
+    """All cells on one ellipse of these half axes, begun where it is farthest to the right."""
+    angle = 2 * np.pi * np.arange(T) / T
+    F = np.stack([width * (np.cos(angle) - 1), height * np.sin(angle)], 1)
+    return spectrum.volume_from_motion(np.tile(F[:, :, None, None], (1, 1, 16, 16)), K)
+
+
+def test_a_motion_begins_at_an_ordinary_pace_where_it_is_nearest_to_its_mean() -> None:
+    S = swinging(1.0, 0.2)
+    pace = np.hypot(*np.roll(np.diff(spectrum.motion_from_volume(S, T)[:, :, 0, 0], axis=0, append=0), 1, 0).T)
+    is_ordinary = pace <= spectrum.START_PACE * np.median(pace)
+    start = spectrum.starting_frame(S, T)
+    assert is_ordinary[start]
+    distance = np.hypot(0.2 * np.cos(2 * np.pi * np.arange(T) / T), np.sin(2 * np.pi * np.arange(T) / T))
+    assert distance[start] == pytest.approx(distance[is_ordinary].min())
+    assert not is_ordinary[distance.argmin()]  # pace costs something here
+
+
+def test_a_motion_that_never_slows_or_never_moves_begins_somewhere() -> None:
+    assert 0 <= spectrum.starting_frame(swinging(1.0, 1.0), T) < T
+    assert 0 <= spectrum.starting_frame(np.zeros((K, 4, 16, 16), np.float32), T) < T
+
+
 def gaussian(side: int, sigma: float) -> np.ndarray:
     matrix = np.exp(-0.5 * ((np.arange(side)[:, None] - np.arange(side)) / sigma) ** 2)
     return matrix / matrix.sum(1, keepdims=True)
