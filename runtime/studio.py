@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Lock, Thread
 from types import TracebackType
@@ -11,6 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from .animator import Animator
+from .edit import Edit, edited
 from .engine import Engine
 from .errors import CancelledError, EncodeError, StillwaveError
 from .formats import ENCODERS, FOLDERS, output_format
@@ -69,10 +70,11 @@ class Clip:
 
 @dataclass(frozen=True)
 class Motion:
-    """A photo and how it moves."""
+    """A photo, how it was predicted to move, and how it moves where it may."""
 
     name: str
     pixels: Pixels
+    predicted: Float
     spectral_volume: Float
 
 
@@ -119,12 +121,23 @@ class Studio:
 
     def analyze(self, name: str, pixels: Pixels, seed: int) -> Job:
         def work(job: Job) -> None:
-            motion = Motion(name, pixels, self.animator.predict(pixels, seed))
+            volume = self.animator.predict(pixels, seed)
             job.reached(1.0)
-            self.motion = motion
+            self.motion = Motion(name, pixels, volume, volume)
             self._forget_video()
 
         return self._start("analyze", work)
+
+    def allow(self, mask: Pixels | None) -> None:
+        """What may move: white does, black stays; None lets everything. It must have the photo's shape."""
+        with self._lock:
+            if self.is_busy:
+                raise BusyError("another job is under way; wait for it, or cancel it")
+            if self.motion is None:
+                raise ValueError("there is no photo yet; bring one first")
+            motion, size = self.motion, self.motion.pixels.shape[1::-1]
+            self.motion = replace(motion, spectral_volume=edited(motion.predicted, Edit(mask=mask), size, size))
+            self._forget_video()
 
     def render(self, clip: Clip) -> Job:
         if self.motion is None:

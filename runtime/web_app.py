@@ -17,10 +17,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import PhotoError, StillwaveError
+from .photo import Pixels
 from .scene_page import filled, page_part
 from .studio import BusyError, Clip, Job, Studio, safe_name
 
 MAX_UPLOAD_BYTES = 64 << 20
+MAX_MASK_BYTES = 4 << 20
 MAX_REQUEST_BYTES = 4096  # of what is not a photo
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self';"
@@ -53,6 +55,8 @@ def web_app(studio: Studio, host: str = "127.0.0.1") -> ASGIApp:
             Route("/app.js", lambda _: Response(page_part("app.js"), media_type="text/javascript")),
             Route("/scene", _scene(studio)),
             Route("/api/photo", _photo(studio), methods=["POST"]),
+            Route("/brush.js", lambda _: Response(page_part("brush.js"), media_type="text/javascript")),
+            Route("/api/mask", _mask(studio), methods=["POST", "DELETE"]),
             Route("/api/render", _render(studio), methods=["POST"]),
             Route("/api/job", _job(studio), methods=["GET", "DELETE"]),
             Route("/api/video", _video(studio)),
@@ -129,18 +133,36 @@ def _photo(studio: Studio) -> Endpoint:
             raise RefusedError(400, f"want a seed of 0 or more, got {seed[:20]!r}")
         if studio.is_busy:
             raise BusyError("another job is under way; wait for it, or cancel it")
-        path = studio.folder / f"upload-{id(request)}"
-        try:
-            with path.open("wb") as file:
-                async for part in _limited(request, MAX_UPLOAD_BYTES):
-                    file.write(part)
-            pixels = await run_in_threadpool(studio.read, path)
-        finally:
-            path.unlink(missing_ok=True)
+        pixels = await _uploaded(studio, request, MAX_UPLOAD_BYTES)
         name = safe_name(unquote(request.headers.get("x-file-name", "photo")))
         return _state(studio.analyze(name, pixels, int(seed)), 202)
 
     return photo
+
+
+def _mask(studio: Studio) -> Endpoint:
+    """What may move: a picture as the whole body, checked like any upload; DELETE lets everything move."""
+
+    async def mask(request: Request) -> Response:
+        try:
+            pixels = None if request.method == "DELETE" else await _uploaded(studio, request, MAX_MASK_BYTES)
+            await run_in_threadpool(studio.allow, pixels)
+        except ValueError as error:
+            raise RefusedError(400, str(error)) from error
+        return _state(studio.job)
+
+    return mask
+
+
+async def _uploaded(studio: Studio, request: Request, limit: int) -> Pixels:
+    path = studio.folder / f"upload-{id(request)}"
+    try:
+        with path.open("wb") as file:
+            async for part in _limited(request, limit):
+                file.write(part)
+        return await run_in_threadpool(studio.read, path)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _render(studio: Studio) -> Endpoint:

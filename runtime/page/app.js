@@ -61,13 +61,17 @@ function look(file) {
     element("preview").src = URL.createObjectURL(file);
     const headers = { "Content-Type": "application/octet-stream", "X-File-Name": encodeURIComponent(file.name) };
     const path = `/api/photo?seed=${Math.abs(Math.trunc(element("seed").value)) || 0}`;
+    openBrush(false);
     if (!await work("Imagining how it moves", path, { body: file, headers }, file !== photo)) return;
+    if (file !== photo) brush.clear();
+    else if (brush.isPainted) await ask("/api/mask", { method: "POST", body: await brush.picture() });
     photo = file;
     element("scene").src = `/scene?${Date.now()}`;
   });
 }
 
 function render() {
+  openBrush(false);
   return attempt(async () => {
     const [seconds, magnify] = ["seconds", "magnify"].map((id) => Number(element(id).value));
     const body = JSON.stringify({ seconds, magnify, format: element("format").value });
@@ -86,6 +90,39 @@ function blow() {
   wind.dispatchEvent(new Event("input"));
 }
 
+/** The mask lies on the picture in the frame. */
+const brush = new Brush(element("mask"), () => allow(true));
+
+function openBrush(isOpen) {
+  const picture = element("scene").contentDocument?.getElementById("picture");
+  element("mask").hidden = element("erase").hidden = !isOpen;
+  element("paint").setAttribute("aria-pressed", String(isOpen));
+  if (!isOpen || !picture) return;
+  brush.cover(picture.getBoundingClientRect(), picture.width, picture.height);
+  element("mask").focus();
+}
+
+/** Tells the server what may move, and shows it. */
+async function allow(isMasked) {
+  try {
+    await ask("/api/mask", isMasked ? { method: "POST", body: await brush.picture() } : { method: "DELETE" });
+    element("scene").src = `/scene?${Date.now()}`;
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+element("paint").addEventListener("click", () => openBrush(element("mask").hidden));
+element("erase").addEventListener("click", () => {
+  brush.isErasing = !brush.isErasing;
+  element("erase").setAttribute("aria-pressed", String(brush.isErasing));
+});
+element("clear").addEventListener("click", () => {
+  brush.clear();
+  openBrush(false);
+  allow(false);
+});
+addEventListener("resize", () => openBrush(false));
 element("file").addEventListener("change", (event) => {
   const [file] = event.target.files;
   event.target.value = "";

@@ -14,6 +14,7 @@ SMALL = {
     "image_encoder": {"h": 1, "w": 2},
     "denoiser": {"h": 2, "w": 1},
     "decoder": {"n": 2, "h": 3, "w": 5},
+    "decoder_gradient": {"n": 2, "h": 3, "w": 5},
     "pyramid": {"h": 5, "w": 7},
     "synthesis": {"h": 6, "w": 5},
 }

@@ -18,9 +18,15 @@ PATIENCE_MS = 120_000  # of a machine that does other things, too
 
 
 @pytest.fixture(scope="module")
-def url():
+def studio():
+    with Studio(WatchedAnimator(backend="cpu", threads=1)) as studio:
+        yield studio
+
+
+@pytest.fixture(scope="module")
+def url(studio):
     config = {"log_level": "error", "ws": "none", "lifespan": "off"}
-    with Studio(WatchedAnimator(backend="cpu", threads=1)) as studio, _listening("127.0.0.1", 0) as listener:
+    with _listening("127.0.0.1", 0) as listener:
         server = uvicorn.Server(uvicorn.Config(web_app(studio), **config))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -101,3 +107,33 @@ def test_cancel_brings_the_page_back(page, photo, tmp_path):
     page.click("#cancel")
     page.wait_for_selector("#panel:visible")
     assert not page.is_visible("#message")
+
+
+def test_what_is_painted_moves_and_nothing_else(page, studio, photo, tmp_path):
+    Image.fromarray(photo).save(tmp_path / "leaf.png")
+    page.set_input_files("#file", tmp_path / "leaf.png")
+    page.wait_for_selector("#panel:visible")
+    page.frame_locator("#scene").locator("#picture").wait_for(state="visible")
+    page.click("#paint")
+    box = page.locator("#mask").bounding_box()
+    with page.expect_response("**/api/mask"):
+        page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 0.5 * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"], steps=12)
+        page.mouse.up()
+    page.screenshot(path=tmp_path / "painted.png")
+    power, whole = ((v[1:] ** 2).sum((0, 1)) for v in (studio.motion.spectral_volume, studio.motion.predicted))
+    columns, row = power.shape[1], power.shape[0] // 2
+    assert power[row, int(0.2 * columns)] > 0.9 * whole[row, int(0.2 * columns)] > 0
+    assert not power[:, int(0.5 * columns) :].any()
+    page.click("#erase")
+    with page.expect_response("**/api/mask"):
+        page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.5 * box["height"])
+        page.mouse.down()
+        page.mouse.up()
+    assert (studio.motion.spectral_volume[1:, :, row, int(0.2 * columns)] ** 2).sum() < 0.01 * whole[
+        row, int(0.2 * columns)
+    ]
+    with page.expect_response("**/api/mask"):
+        page.click("#clear")
+    assert studio.motion.spectral_volume is studio.motion.predicted
