@@ -72,7 +72,8 @@ class DeviceAnalysis:
 
         self.encoder = opened_engine("image_encoder", "photo", photo)
         self.denoiser = opened_engine("denoiser", "latents", latents)
-        self.decoder = opened_engine("decoder", "latents", (DECODER_BATCH, *latents[1:]))
+        self._batch = min(DECODER_BATCH, K - 1)
+        self.decoder = opened_engine("decoder", "latents", (self._batch, *latents[1:]))
         self.shapes = {s.name: shape_at(s.shape, {}) for s in (*self.encoder.inputs, *self.encoder.outputs)}
         self.shapes |= {"latents": latents, "velocity": latents, "last": latents, "timestep": (1,)}
         self.shapes["coefficients"] = (K - 1, 4, height, width)
@@ -147,8 +148,8 @@ class DeviceAnalysis:
         """A few slices at a time, as the engine was built for; the last ones again where they do not divide."""
         slices, guide = self.shapes["latents"][0], self.at["guide"]
         sizes = [4 * math.prod(self.shapes[name][1:]) for name in ("latents", "coefficients")]
-        for i in range(0, slices, DECODER_BATCH):
-            first = max(0, min(i, slices - DECODER_BATCH))
+        for i in range(0, slices, self._batch):
+            first = min(i, slices - self._batch)
             latents, coefficients = self.at["latents"] + first * sizes[0], self.at["coefficients"] + first * sizes[1]
             self.decoder.bind(self.at["decoder_workspace"], latents=latents, coefficients=coefficients, guide=guide)
             self.decoder.enqueue(self.stream)

@@ -25,11 +25,11 @@ class DeviceStages:
 
     def __init__(self, bundle: Bundle, backend: str, device: Device, budget: int) -> None:
         self.bundle, self.manifest, self.budget, self.device = bundle, bundle.manifest, budget, device
-        check_types(bundle)
         self._analysis: DeviceAnalysis | None = None
         self._renderers: WeakSet[DeviceRenderer] = WeakSet()
         with ExitStack() as opened:
             opened.enter_context(device)
+            check_types(bundle)
             self.stream = opened.enter_context(device.stream())
             self.kernels = opened.enter_context(device.kernels(kernel_image(device.compute_capability)))
             self.engines = DeviceEngines(backend, device, self.stream)
