@@ -81,13 +81,18 @@ def read_frames(path: Path, limit: int = 150, first: int = 0, every: int = 1) ->
 
 def fitted(frame) -> np.ndarray:
     """A decoded frame (av.VideoFrame), upright, its middle cut to 16:9 and resized: uint8 (288, 512, 3)."""
-    pixels = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+    pixels = upright(frame)
     height, width = pixels.shape[:2]
     aspect = FLOW_SIZE[0] / FLOW_SIZE[1]
     w, h = min(width, round(height * aspect)), min(height, round(width / aspect))
     x, y = (width - w) // 2, (height - h) // 2
     cut = np.ascontiguousarray(pixels[y : y + h, x : x + w])
     return cut if (w, h) == FLOW_SIZE else cv2.resize(cut, FLOW_SIZE, interpolation=cv2.INTER_AREA)
+
+
+def upright(frame) -> np.ndarray:
+    """A decoded frame turned as its container asks: uint8 (H, W, 3)."""
+    return np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
 
 
 def measure_motion(frames: np.ndarray) -> np.ndarray:

@@ -1,13 +1,14 @@
 """`stillwave train prepare` keeps what sways before a still camera, and says why it drops the rest."""
 
 import json
+import struct
 
 import av
 import cv2
 import numpy as np
 import pytest
 
-from stillwave.model.clips import Clip, fitted
+from stillwave.model.clips import Clip, fitted, upright
 from stillwave.model.prepare import command
 from stillwave.model.prepare.camera import camera_paths
 from stillwave.model.prepare.footage import VideoError, find_videos, footage_from_file
@@ -151,6 +152,24 @@ def test_frames_are_upright_and_cut_to_the_shape_of_the_flow():
     assert picture.shape == (288, 512, 3)
     assert picture[0, 0, 0] < 20
     assert picture[0, -1, 0] > 180
+
+
+def test_a_phone_held_upright_is_shown_upright(tmp_path):
+    """Its track header asks for a quarter turn clockwise: the left column becomes the top row."""
+    frames = np.full((2, 64, 128, 3), 20, np.uint8)
+    frames[:, :, :32] = 220
+    path = tmp_path / "phone.mp4"
+    write_video(path, frames)
+    level, turned = (struct.pack(">9i", *m) for m in (
+        (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30), (0, 65536, 0, -65536, 0, 0, 64 << 16, 0, 1 << 30),
+    ))  # fmt: skip
+    header, track = path.read_bytes().split(b"tkhd", 1)
+    path.write_bytes(header + b"tkhd" + track.replace(level, turned, 1))
+    with av.open(str(path)) as container:
+        pixels = upright(next(container.decode(video=0)))
+    assert pixels.shape == (128, 64, 3)
+    assert pixels[:24].mean() > 180
+    assert pixels[40:].mean() < 60
 
 
 @pytest.fixture(scope="module")
