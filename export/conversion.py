@@ -25,6 +25,8 @@ from .writer import replaced_folder, versions
 # the frames that these floors give. The image encoder is no candidate: it runs once a photo, all motion is
 # in proportion to what it says, and its depthwise trunk comes to 22 dB.
 INT8_FLOOR_DB = {"denoiser": 30.0, "decoder": 30.0, "pyramid": 30.0, "synthesis": 45.0}
+# In float16 the image encoder follows textured photos to 45 dB and smooth ones to 39, and frames to 61 dB and more.
+FP16_FLOOR_DB = {"image_encoder": 30.0}
 MARGIN_DB = 6.0  # the floor is met on one sample; on others, and with float16 beside it, a little less
 
 
@@ -67,7 +69,7 @@ def _checked_db(
     graph: onnx.ModelProto, model: onnx.ModelProto, precision: str, name: str, samples: Sequence[Sample]
 ) -> float:
     found = -10 * math.log10(relative_error(outputs_of(graph, samples), outputs_of(model, samples)))
-    floor = FLOOR_DB["fp16"]
+    floor = FP16_FLOOR_DB.get(name, FLOOR_DB["fp16"])
     if precision == "int8" and name in INT8_FLOOR_DB:
         floor = INT8_FLOOR_DB[name] - MARGIN_DB
     if not found >= floor:

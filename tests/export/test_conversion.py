@@ -26,7 +26,7 @@ def recorded(photo):
     samples = conversion.recorded_samples(Bundle.open().folder, [photo])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conversion, "recorded_samples", lambda *_: samples)
-        patch.setattr(conversion, "weights_and_workspace_bytes", lambda *_: (1, 2))  # slow, and tested elsewhere
+        patch.setattr(conversion, "weights_and_workspace_bytes", lambda *_: (1 << 25, 1 << 26))  # slow
         yield samples
 
 
@@ -53,7 +53,7 @@ def test_frames_stay_close(tmp_path, recorded, photo, precision, monkeypatch) ->
     assert manifest.scales == source.manifest.scales
     frames = []
     for folder in (source.folder, tmp_path / "converted"):
-        with Animator(folder, "cpu", threads=1) as animator, animator.analyze(photo) as scene:
+        with Animator(folder, "cpu", "2GiB", threads=1) as animator, animator.analyze(photo) as scene:
             frames.append(scene.frame(40.0).astype(np.float64))
     error = np.square(frames[0] - frames[1]).mean()
     assert 10 * np.log10(255**2 / max(error, 1e-9)) > {"fp16": 45, "int8": 38}[precision]
