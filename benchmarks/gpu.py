@@ -131,8 +131,8 @@ def emulate(run: Run) -> None:
     sys.path.append(str(FOLDER.parent / "tests"))
     from emulator.device import EmulatedDevice, HostEngines, compiled_kernels
 
-    from stillwave.runtime import device as device_module
-    from stillwave.runtime import device_stages
+    from stillwave.runtime.device import contract as device_module
+    from stillwave.runtime.device import stages as device_stages
 
     run.result["status"] = "emulated on the processor: not run on a GPU, times mean nothing"
     with tempfile.TemporaryDirectory() as folder:
@@ -159,7 +159,7 @@ def main() -> int:
         emulate(run)
     else:
         try:
-            from stillwave.runtime.device import open_device
+            from stillwave.runtime.device.contract import open_device
 
             device = open_device()
         except BackendError as error:

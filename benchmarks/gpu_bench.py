@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from stillwave.kernels import cuda
-from stillwave.runtime.kernel_image import kernel_image
+from stillwave.runtime.device.kernel_image import kernel_image
 
 FLUSH_BYTES = 256 * 2**20  # more than any L2 cache
 Array = np.ndarray[Any, Any]

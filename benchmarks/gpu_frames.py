@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from gpu_bench import Bench, summary
 
-from stillwave.runtime import Animator, device_stages
+from stillwave.runtime import Animator
 from stillwave.runtime.budget import DECODER_BATCH
-from stillwave.runtime.device import Replay
+from stillwave.runtime.device import stages as device_stages
+from stillwave.runtime.device.contract import Replay
 from stillwave.runtime.engine import sizes_of
 from stillwave.runtime.profile import profiles
 

@@ -21,7 +21,7 @@ from traffic import frame_bytes, motion_bytes, splat_bytes
 
 from stillwave.kernels import cuda
 from stillwave.runtime.bundle import Bundle
-from stillwave.runtime.device_layout import PASS, DeviceLayout
+from stillwave.runtime.device.layout import PASS, DeviceLayout
 from stillwave.runtime.engine import shape_at, sizes_of
 
 RESULT = Path(__file__).parent / "results" / "model-gpus.json"

@@ -51,7 +51,7 @@ class TorchNetwork:
 
 
 class TorchEngine:
-    """The contract of runtime/device.py's DeviceEngine. Memory is torch's own, beside the block."""
+    """The contract of runtime/device/contract.py's DeviceEngine. Memory is torch's own, beside the block."""
 
     workspace_bytes, is_capturable = 0, False
 
@@ -74,7 +74,7 @@ class TorchEngine:
 
 
 class TorchEngines:
-    """In the place of runtime/device_engines.py."""
+    """In the place of runtime/device/engines.py."""
 
     def __init__(self, backend: str, device: Any, stream: Any) -> None:
         torch.cuda.init()

@@ -33,8 +33,8 @@ from .scene import Scene, check_volume
 from .spectrum import Float
 
 if TYPE_CHECKING:
-    from .device_layout import DeviceLayout
-    from .device_stages import DeviceStages
+    from .device.layout import DeviceLayout
+    from .device.stages import DeviceStages
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -252,8 +252,8 @@ class Animator:
 
     def _on_device(self) -> "DeviceStages":
         """Imported only where a device is asked for, and refused at once where there is none."""
-        from .device import open_device
-        from .device_stages import DeviceStages
+        from .device.contract import open_device
+        from .device.stages import DeviceStages
 
         return DeviceStages(self.bundle, self.backend, open_device(), self.budget)
 

@@ -72,7 +72,7 @@ def engine_for(
 ) -> Engine:
     """An engine of the named backend for a network's ONNX bytes, which the caller has verified.
 
-    Those on a GPU are staged through it; device_engines.py has them for arrays that stay there.
+    Those on a GPU are staged through it; device/engines.py has them for arrays that stay there.
 
     backend      "auto" is the best that can run here, today "cpu"; any other name is that backend
                  or a `BackendError`
@@ -92,8 +92,8 @@ def engine_for(
         from .openvino_engine import OpenVinoEngine
 
         return OpenVinoEngine(network, name, sizes or {}, threads)
-    from .device import open_device
-    from .staged_engine import StagedEngine
+    from .device.contract import open_device
+    from .device.staged_engine import StagedEngine
 
     return StagedEngine(backend, network, name, sizes or {}, open_device())
 

@@ -116,7 +116,7 @@ def main() -> None:
 
 
 def _build_here(request: dict[str, object], network: bytes, told: Told) -> tuple[bytes, bytes]:
-    from .device import open_device
+    from .device.contract import open_device
     from .trt_build import built_engine
     from .trt_library import trt_library
 

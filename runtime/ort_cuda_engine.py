@@ -1,11 +1,11 @@
-"""A network in ONNX Runtime on an NVIDIA GPU, where TensorRT itself is missing. See device.py for the contract."""
+"""A network in ONNX Runtime on an NVIDIA GPU, where TensorRT itself is missing. Contract: device/contract.py."""
 
 import io
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from typing import Any
 
-from .device import Device, Stream
+from .device.contract import Device, Stream
 from .engine import factor_and_symbol, shape_at
 from .errors import BackendError, BudgetError
 from .signature import signature

@@ -1,11 +1,11 @@
-"""A network in TensorRT or TensorRT-RTX, on a caller's stream, addresses and workspace. See device.py."""
+"""A network in TensorRT or TensorRT-RTX, on a caller's stream, addresses and workspace. See device/contract.py."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .device import ALIGNMENT, Stream
+from .device.contract import ALIGNMENT, Stream
 from .errors import BackendError, EngineCacheError
 from .signature import signature
 from .trt_library import TrtLibrary, trt_logger

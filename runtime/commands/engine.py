@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from ..bundle import Bundle
-from ..device import Device, open_device
-from ..device_engines import built, engine_key
+from ..device.contract import Device, open_device
+from ..device.engines import built, engine_key
 from ..engine_cache import EngineCache, Header
 from ..errors import BackendError, BundleError
 from ..memory import format_bytes, parse_bytes

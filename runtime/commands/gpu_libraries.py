@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..device import check_driver
+from ..device.contract import check_driver
 from ..engine_cache import EngineCache
 from ..errors import BackendError, EngineCacheError
 from ..memory import format_bytes

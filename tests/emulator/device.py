@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from stillwave.kernels import cuda
-from stillwave.runtime.device import ALIGNMENT
+from stillwave.runtime.device.contract import ALIGNMENT
 from stillwave.runtime.engine import shape_at
 from stillwave.runtime.errors import BackendError, BudgetError
 

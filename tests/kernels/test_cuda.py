@@ -54,7 +54,7 @@ def test_bulk_is_loaded_128_bits_at_a_time(tmp_path):
 def test_nvrtc_compiles_it_without_a_toolkit(architecture, tmp_path):
     """From the sources as they are installed, and nothing else: no host headers, no nvcc."""
     pytest.importorskip("cuda.bindings.nvrtc", reason="needs cuda-bindings and NVRTC")
-    from stillwave.runtime.kernel_image import compiled
+    from stillwave.runtime.device.kernel_image import compiled
 
     cubin = compiled(architecture)
     for kernel in cuda.ARGUMENTS:

@@ -34,7 +34,7 @@ def python(emulated_path, tmp_path_factory):
 OPEN = """
 import numpy as np
 from stillwave.kernels import cuda
-from stillwave.runtime.device import open_device
+from stillwave.runtime.device.contract import open_device
 device = open_device()
 stream, kernels, block, pinned = device.stream(), device.kernels(b"an image"), device.block(4096), device.pinned(64)
 values, halves = pinned.array[:32].view(np.float32), pinned.array[32:48].view(np.float16)
@@ -151,7 +151,8 @@ def test_a_photo_becomes_the_processors_frames(python):
         """
 import numpy as np
 from emulator.device import HostEngines
-from stillwave.runtime import Animator, device_stages
+from stillwave.runtime import Animator
+from stillwave.runtime.device import stages as device_stages
 device_stages.kernel_image = lambda capability: b"an image"
 device_stages.DeviceEngines = HostEngines
 photo = np.random.default_rng(0).integers(0, 255, (64, 96, 3)).astype(np.uint8)

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from stillwave.runtime import device_engines
-from stillwave.runtime.device_engines import built, engine_key, timing_key
+from stillwave.runtime.device import engines as device_engines
+from stillwave.runtime.device.engines import built, engine_key, timing_key
 from stillwave.runtime.engine_cache import EngineCache
 from stillwave.runtime.errors import BackendError
 from stillwave.runtime.profile import fixed

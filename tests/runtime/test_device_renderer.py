@@ -10,9 +10,11 @@ import pytest
 from emulator.device import HostEngines, array_at
 
 from stillwave import kernels
-from stillwave.runtime import Animator, BackendError, BudgetError, BundleError, device, device_stages, spectrum
-from stillwave.runtime.device_layout import DeviceLayout
-from stillwave.runtime.device_renderer import RING
+from stillwave.runtime import Animator, BackendError, BudgetError, BundleError, spectrum
+from stillwave.runtime.device import contract as device
+from stillwave.runtime.device import stages as device_stages
+from stillwave.runtime.device.layout import DeviceLayout
+from stillwave.runtime.device.renderer import RING
 
 
 @pytest.fixture

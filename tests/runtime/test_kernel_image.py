@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from stillwave.kernels import cuda
-from stillwave.runtime import BackendError, kernel_image
+from stillwave.runtime import BackendError
+from stillwave.runtime.device import kernel_image
+from stillwave.runtime.device.kernel_image import compiled, sources
 from stillwave.runtime.engine_cache import EngineCache
-from stillwave.runtime.kernel_image import compiled, sources
 
 
 @pytest.fixture

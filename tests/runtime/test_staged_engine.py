@@ -6,9 +6,9 @@ import pytest
 from emulator.device import EmulatedDevice, HostEngine
 from onnx import TensorProto, helper
 
-from stillwave.runtime import device_engines
+from stillwave.runtime.device import engines as device_engines
+from stillwave.runtime.device.staged_engine import StagedEngine
 from stillwave.runtime.errors import BackendError
-from stillwave.runtime.staged_engine import StagedEngine
 
 SIZES = {"h": 4, "w": 6}
 

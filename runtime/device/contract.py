@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from stillwave.kernels.cuda import Launch
 
-from .engine import TensorSpec
-from .errors import BackendError
+from ..engine import TensorSpec
+from ..errors import BackendError
 
 DRIVERS = ("libcuda.so.1", "nvcuda.dll")
 ALIGNMENT = 256  # bytes; of what a device and its engines are given

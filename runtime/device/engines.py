@@ -4,13 +4,13 @@ import hashlib
 import logging
 from collections.abc import Mapping
 
-from .device import Device, DeviceEngine, Stream
-from .engine import DEVICE_BACKENDS
-from .engine_builder import BuildRequest, Told, build
-from .engine_cache import EngineCache, EngineKey
-from .errors import BackendError
-from .profile import Profile, fixed, holds, text_of
-from .trt_library import TrtLibrary, trt_library
+from ..engine import DEVICE_BACKENDS
+from ..engine_builder import BuildRequest, Told, build
+from ..engine_cache import EngineCache, EngineKey
+from ..errors import BackendError
+from ..profile import Profile, fixed, holds, text_of
+from ..trt_library import TrtLibrary, trt_library
+from .contract import Device, DeviceEngine, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +44,10 @@ class DeviceEngines:
         profile  of an engine for more sizes than these, see profile.py; built where neither is there
         """
         if self.library is None:
-            from .ort_cuda_engine import OrtCudaEngine
+            from ..ort_cuda_engine import OrtCudaEngine
 
             return OrtCudaEngine(network, name, sizes, self.device, self.stream)
-        from .trt_engine import TrtEngine
+        from ..trt_engine import TrtEngine
 
         exact = fixed(sizes)
         profile = profile if profile is not None and holds(profile, sizes) else exact

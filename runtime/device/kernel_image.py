@@ -9,8 +9,8 @@ from typing import Any
 
 from stillwave.kernels import cuda
 
-from .engine_cache import EngineCache, EngineKey
-from .errors import BackendError
+from ..engine_cache import EngineCache, EngineKey
+from ..errors import BackendError
 
 OPTIONS = ("--std=c++17", "--fmad=false")  # as CMakeLists.txt; the second for the host's bits
 

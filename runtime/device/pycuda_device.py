@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from stillwave.kernels.cuda import THREADS, Launch
 
+from ..errors import BackendError, BudgetError
+from ..memory import format_bytes
+from .contract import Replay
 from .cuda_device import NON_BLOCKING, Closing
-from .device import Replay
-from .errors import BackendError, BudgetError
-from .memory import format_bytes
 
 
 def _driver() -> Any:

@@ -3,13 +3,13 @@
 from collections import deque
 from collections.abc import Iterator
 
-from .device_frame import DeviceFrame
-from .device_layout import PASS
-from .device_renderer import DeviceRenderer, Slot
-from .loops import rhythm_for
-from .rhythm import Double, Rhythm, natural_turns
-from .scene import Frame, Scene, check_number, frame_count
-from .spectrum import Float
+from ..loops import rhythm_for
+from ..rhythm import Double, Rhythm, natural_turns
+from ..scene import Frame, Scene, check_number, frame_count
+from ..spectrum import Float
+from .frame import DeviceFrame
+from .layout import PASS
+from .renderer import DeviceRenderer, Slot
 
 AHEAD = 2  # frames under way while one is read
 

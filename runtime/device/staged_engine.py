@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from .device import ALIGNMENT, Device
-from .device_engines import DeviceEngines
-from .engine import Array, check_arrays
-from .errors import BackendError
+from ..engine import Array, check_arrays
+from ..errors import BackendError
+from .contract import ALIGNMENT, Device
+from .engines import DeviceEngines
 
 
 class StagedEngine:

@@ -4,20 +4,20 @@ from contextlib import ExitStack
 from dataclasses import replace
 from weakref import WeakSet
 
-from .bundle import Bundle
-from .device import Device, DeviceEngine
-from .device_analysis import DeviceAnalysis
-from .device_engines import DeviceEngines
-from .device_layout import DeviceLayout, check_budget
-from .device_renderer import DeviceRenderer
-from .device_scene import DeviceScene
-from .engine import sizes_of
-from .errors import BundleError
+from ..bundle import Bundle
+from ..engine import sizes_of
+from ..errors import BundleError
+from ..memory import Plan
+from ..photo import Pixels, Size
+from ..profile import profiles
+from ..spectrum import Float, resize_volume
+from .analysis import DeviceAnalysis
+from .contract import Device, DeviceEngine
+from .engines import DeviceEngines
 from .kernel_image import kernel_image
-from .memory import Plan
-from .photo import Pixels, Size
-from .profile import profiles
-from .spectrum import Float, resize_volume
+from .layout import DeviceLayout, check_budget
+from .renderer import DeviceRenderer
+from .scene import DeviceScene
 
 
 class DeviceStages:

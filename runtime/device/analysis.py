@@ -12,15 +12,15 @@ import numpy as np
 
 from stillwave.kernels import cuda
 
-from .budget import DECODER_BATCH
-from .device import Device, DeviceEngine, Graph, Kernels, Replay, Stream
-from .device_layout import aligned_bytes
-from .engine import shape_at
-from .manifest import Manifest
-from .memory import Buffer, Plan, place
-from .photo import Size
-from .sampler import Schedule, Step, sampler_steps
-from .spectrum import Float
+from ..budget import DECODER_BATCH
+from ..engine import shape_at
+from ..manifest import Manifest
+from ..memory import Buffer, Plan, place
+from ..photo import Size
+from ..sampler import Schedule, Step, sampler_steps
+from ..spectrum import Float
+from .contract import Device, DeviceEngine, Graph, Kernels, Replay, Stream
+from .layout import aligned_bytes
 
 STEPS = ("encode", "denoise", "decode")
 ENCODE, DENOISE, DECODE = range(len(STEPS))

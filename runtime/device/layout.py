@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from stillwave import kernels
 from stillwave.kernels import cuda
 
-from .device import ALIGNMENT
-from .errors import BudgetError
-from .memory import Buffer, Plan, format_bytes, place
+from ..errors import BudgetError
+from ..memory import Buffer, Plan, format_bytes, place
+from .contract import ALIGNMENT
 
 PASS = 8  # frames whose motion is made in one pass over the spectral volume
 STEPS = ("photo", "weights", "pyramid", "motion of a pass", "splat", "synthesis", "bytes")

@@ -16,12 +16,12 @@ import numpy.typing as npt
 from stillwave.kernels import cuda, reference
 from stillwave.kernels.cuda import FrameChoice, Launch
 
-from .device import Device, DeviceEngine, Event, Graph, Kernels, Replay, Stream
-from .device_frame import CUDA, DeviceFrame
-from .device_layout import PASS, DeviceLayout
-from .errors import BackendError, BudgetError
-from .motion import REACH, WEIGHT_EXPONENT
-from .spectrum import REFERENCE_SIDE, Float
+from ..errors import BackendError, BudgetError
+from ..motion import REACH, WEIGHT_EXPONENT
+from ..spectrum import REFERENCE_SIDE, Float
+from .contract import Device, DeviceEngine, Event, Graph, Kernels, Replay, Stream
+from .frame import CUDA, DeviceFrame
+from .layout import PASS, DeviceLayout
 
 RING = 4  # frames on their way to the host
 

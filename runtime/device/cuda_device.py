@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from stillwave.kernels.cuda import THREADS, Launch
 
-from .errors import BackendError, BudgetError
-from .memory import format_bytes
+from ..errors import BackendError, BudgetError
+from ..memory import format_bytes
 
 NON_BLOCKING, PORTABLE = 1, 1  # flags of a stream, of pinned memory
 RELAXED = 2  # capture: other threads may use the device meanwhile
