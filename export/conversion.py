@@ -11,6 +11,7 @@ from tqdm import tqdm
 from stillwave.runtime.bundle import Bundle, Manifest, NetworkRecord, file_records, write_manifest
 from stillwave.runtime.engine import sizes_of
 from stillwave.runtime.photo import PhotoSource
+from stillwave.runtime.profile import ON_DEVICE
 from stillwave.runtime.signature import signature
 
 from .calibration import Sample, recorded_samples
@@ -33,7 +34,7 @@ MARGIN_DB = 6.0  # the floor is met on one sample; on others, and with float16 b
 def convert_bundle(
     source: Bundle, folder: Path, precision: str, photos: Iterable[PhotoSource] | None = None, name: str | None = None
 ) -> Manifest:
-    """The bundle with its networks as fp16 or int8, strongly typed for GPUs; replaces the folder.
+    """The bundle with the networks that a device runs, as fp16 or int8, strongly typed for GPUs; replaces the folder.
 
     photos  what int8 is calibrated on and either is checked on; procedural scenes if none are given
     """
@@ -41,7 +42,7 @@ def convert_bundle(
     records: dict[str, NetworkRecord] = {}
     parity: dict[str, float] = {}
     with replaced_folder(folder) as partial:
-        for network in tqdm(source.manifest.networks, desc="networks", leave=False):
+        for network in tqdm([n for n in source.manifest.networks if n in ON_DEVICE], desc="networks", leave=False):
             graph = float_weights(onnx.load_from_string(source.network_bytes(network)))
             model = converted(graph, precision, network, samples[network])
             parity[network] = round(_checked_db(graph, model, precision, network, samples[network]), 1)

@@ -14,16 +14,19 @@ FRAME = (512, 288)  # width, height of the usual frame
 # The array that tells a network's size, and how many of its rows or columns a cell of the motion grid is.
 PREDICTING = {"image_encoder": ("photo", 2.0), "denoiser": ("latents", 1.0), "decoder": ("latents", 1.0)}
 RENDERING = {"pyramid": "photo", "synthesis": "frame"}
+ON_DEVICE = (*PREDICTING, *RENDERING)  # the other networks of a bundle guide the processor's sampler
 
 
 def profiles(manifest: Manifest, frame: Size | None = None) -> dict[str, Profile]:
-    """Of every network, from the sizes in the manifest: any grid and any frame, or just this frame and its grid."""
+    """Of every network that a device runs, from the sizes in the manifest: any grid and any frame, or just this
+    frame and its grid.
+    """
     least, most = (manifest.grid_multiple * side for side in GRID_SIDES)
     grids = [(least, least), manifest.grid, (most, most)]
     frames = [(MIN_SIDE, MIN_SIDE), FRAME, (LONGEST_SIDE, LONGEST_SIDE)]
     if frame is not None:
         grids, frames = [network_grid(*frame, manifest.grid_multiple)] * 3, [frame] * 3
-    return {name: _profile(manifest, name, grids, frames) for name in manifest.networks}
+    return {name: _profile(manifest, name, grids, frames) for name in manifest.networks if name in ON_DEVICE}
 
 
 def fixed(sizes: Mapping[str, int]) -> Profile:

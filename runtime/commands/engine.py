@@ -37,7 +37,8 @@ def _listed(cache: EngineCache) -> Outcome:
 
 def _built(args: argparse.Namespace, cache: EngineCache) -> Outcome:
     bundle, library = Bundle.open(args.bundle), trt_library(args.backend)
-    known, wanted = profiles(bundle.manifest, args.size), args.network or list(bundle.manifest.networks)
+    known = profiles(bundle.manifest, args.size)
+    wanted = args.network or list(known)
     strange = sorted(set(wanted) - known.keys())
     if strange:
         raise BundleError(f"{bundle.folder}: has no network {strange[0]!r}, only {', '.join(known)}")
