@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import onnx
 from tqdm import tqdm
 
 from stillwave.model.presets import Preset
+from stillwave.model.renderer import Renderer
 from stillwave.runtime.bundle import (
     Bundle,
     Manifest,
@@ -20,7 +22,7 @@ from stillwave.runtime.bundle import (
     write_manifest,
 )
 from stillwave.runtime.engine import TensorSpec, shape_at
-from stillwave.runtime.manifest import FORMAT_VERSION
+from stillwave.runtime.manifest import FORMAT_VERSION, MANIFEST_NAME
 from stillwave.runtime.motion import WEIGHT_EXPONENT
 from stillwave.runtime.sampler import Schedule
 from stillwave.runtime.signature import signature
@@ -28,7 +30,7 @@ from stillwave.runtime.signature import signature
 from .channels import blocked_channels
 from .fp16 import half_precision, stored_as_half
 from .graph import check_operators, graph_from_network
-from .networks import GRID, GRID_MULTIPLE, Network, Weights, networks_of
+from .networks import GRID, GRID_MULTIPLE, Network, Weights, networks_of, rendering_networks
 from .parity import check_parity
 from .reach import reach_rows
 from .workspace import weights_and_workspace_bytes
@@ -61,11 +63,38 @@ def write_bundle(
     told = {**provenance, "parity_db": parity, "versions": {p: version(p) for p in PACKAGES}}
     render = _render_record(weights.renderer.pyramid.multiple, networks)
     manifest = _manifest(name or folder.name, preset, weights, render, records, told, partial)
+    _finish(partial, manifest, folder)
+    return manifest
+
+
+def replace_rendering(folder: Path, preset: Preset, renderer: Renderer) -> Manifest:
+    """Pyramid and synthesis of another training in a bundle that is there; all else stays as it is."""
+    manifest = Bundle.open(folder).manifest
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(folder, partial)
+    (partial / MANIFEST_NAME).unlink()
+    networks = tuple(rendering_networks(preset, renderer))
+    written = {network.name: _write_network(partial, network, "fp32") for network in networks}
+    records, parity = ({name: pair[i] for name, pair in written.items()} for i in (0, 1))
+    told = {**manifest.provenance, "parity_db": {**manifest.provenance.get("parity_db", {}), **parity}}
+    manifest = replace(
+        manifest,
+        provenance=told,
+        render=_render_record(renderer.pyramid.multiple, networks),
+        networks={**manifest.networks, **records},
+        files=file_records(partial),
+    )
+    _finish(partial, manifest, folder)
+    return manifest
+
+
+def _finish(partial: Path, manifest: Manifest, folder: Path) -> None:
+    """The folder as the runtime would open it, then in its place."""
     write_manifest(partial, manifest)
     Bundle.open(partial)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-    return manifest
 
 
 def shipped_form(graph: onnx.ModelProto, precision: str) -> onnx.ModelProto:

@@ -13,6 +13,7 @@ from .splat import softmax_splat
 
 PASSED = 4  # leading channels of the finest level: red, green, blue, and a one that marks coverage
 STILL_PX = 0.05  # activity, px on a grid of long side 256, below which the photo passes unchanged
+AWAY_PX = 0.2  # displacement, px of the frame, from which painting is at half its strength
 
 
 def relu(x: Tensor) -> Tensor:
@@ -60,21 +61,23 @@ class Synthesis(nn.Module):
     motion     (B, 2, H, W) px of the frame; its fraction tells how much the bilinear splat blurred
     activity   (B, 1, H, W) px on a grid of long side 256: the largest mean motion nearby; runtime/renderer.py
 
-    The frame is the splatted photo, where covered, plus what the network paints; where nothing ever
-    moves the photo passes through unchanged, and so does the first frame but for what is painted.
+    The frame is the splatted photo, where covered, plus what the network paints: local filters of the
+    splat, mixed by gates. Where nothing moves now, or ever does, the photo passes through unchanged.
     """
 
     def __init__(self, preset: Preset):
         super().__init__()
         fine, mid, coarse = preset.pyramid_channels
         blocks = preset.synthesis_blocks
-        self.coarse = self.stack(coarse, blocks)
+        self.coarse = self.stack(coarse, blocks - 1)
         self.coarse_up = nn.Conv2d(coarse, mid, 1)
         self.mid = self.stack(mid, blocks)
         self.mid_up = nn.Conv2d(mid, fine, 1)
-        self.fine_in = nn.Conv2d(2 * fine + 3 + 2 + 1, fine, 3, padding=1)
+        self.fine_in = nn.Conv2d(2 * fine + 3 + 2 + 1 + 1, fine, 3, padding=1)
         self.fine = self.stack(fine, blocks - 2)
-        self.out = zeroed(nn.Conv2d(fine, 4, 3, padding=1))
+        self.gate = nn.Conv2d(fine, fine, 3, padding=1)
+        self.filter = nn.Conv2d(fine + 3, fine, 3, padding=1)
+        self.out = zeroed(nn.Conv2d(fine, 3, 1))
 
     @staticmethod
     def stack(channels: int, count: int) -> nn.Sequential:
@@ -88,13 +91,27 @@ class Synthesis(nn.Module):
     ) -> Tensor:
         up = functional.interpolate(self.coarse_up(self.coarse(level2)), scale_factor=2.0, mode="nearest")
         up = functional.interpolate(self.mid_up(self.mid(level1 + up)), scale_factor=2.0, mode="nearest")
-        difference = level0[:, :3] - still
+        difference = level0[:, 3:4] * (level0[:, :3] - still)
         blur = 0.5 - 0.5 * torch.cos(2 * torch.pi * motion)
         presence = activity / (activity + STILL_PX)
-        x = torch.cat([level0, up, difference, blur, presence], 1)
-        painted = self.out(self.fine(relu(self.fine_in(x))))
-        share = torch.sigmoid(painted[:, 3:] + 4) * level0[:, 3:4]
-        return still + share * difference + presence * painted[:, :3]
+        x = torch.cat([level0, up, difference, blur, presence, strain(motion)], 1)
+        filtered = self.filter(torch.cat([level0, difference], 1))
+        painted = self.out(self.gate(self.fine(relu(self.fine_in(x)))) * filtered)
+        return still + difference + presence * moves_now(motion) * painted
+
+
+def strain(motion: Tensor) -> Tensor:
+    """How much neighbours move apart, (B, 1, H, W): the root of the sum of the squared central differences, 0..1."""
+    ahead = motion.new_tensor([[[0, 0, 0], [-0.5, 0, 0.5], [0, 0, 0]], [[0, -0.5, 0], [0, 0, 0], [0, 0.5, 0]]])
+    x, y = (functional.conv2d(motion[:, i : i + 1], ahead[:, None], padding=1) for i in (0, 1))
+    stretch = (x * x + y * y).sum(1, keepdim=True)
+    return (stretch / (stretch + 1) + 1e-6).sqrt()
+
+
+def moves_now(motion: Tensor) -> Tensor:
+    """Whether anything nearby is off its place, (B, 1, H, W): 0 exactly where nothing is, else soon 1."""
+    square = functional.avg_pool2d((motion * motion).sum(1, keepdim=True), 8, 4, 2)
+    return functional.interpolate(square / (square + AWAY_PX**2), scale_factor=4.0, mode="nearest")
 
 
 class Renderer(nn.Module):

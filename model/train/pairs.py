@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from stillwave.runtime import spectrum
 from stillwave.runtime.motion import activity_from_weight, importance_from_weight
 
 from ..clips import Clip
@@ -48,9 +49,10 @@ class Starts:
         which = int(rng.integers(len(self.clips)))
         clip = self.clips[which]
         T = len(clip.frames)
-        s = 0 if rng.random() < 0.6 else int(rng.integers(T // STRIDE)) * STRIDE
+        s = 0 if rng.random() < 0.75 else int(rng.integers(T // STRIDE)) * STRIDE
         if (which, s) not in self.kept:
-            photo, volume = clip.start(s)
+            # what frame 0 measures says where the photo lies; from other frames that is derived, and anchored
+            photo, volume = clip.start(s) if s else (clip.frames[0], spectrum.start_from_photo(clip.volume.copy()))
             times = rng.integers(0, T, TIMES_FOR_WEIGHT)
             weight = np.mean([np.linalg.norm(motion_at(volume, u, T), axis=0) for u in times], 0)
             self.kept[which, s] = photo, volume.astype(np.float16), weight
@@ -76,10 +78,9 @@ def crop(pair: Pair, rng: np.random.Generator) -> tuple[Tensor, ...]:
     """
     photo, frame, motion, weight = pair
     H, W = photo.shape[:2]
-    x, y = int(rng.integers(0, (W - CROP[0]) // 4 + 1)) * 4, int(rng.integers(0, (H - CROP[1]) // 4 + 1)) * 4
     maps = [*motion * np.float32(W / motion.shape[2]), importance_from_weight(weight), activity_from_weight(weight)]
     full = np.stack([cv2.resize(m, (W, H), interpolation=cv2.INTER_CUBIC) for m in maps])
-    cut = (slice(y, y + CROP[1]), slice(x, x + CROP[0]))
+    cut = livelier(full[3], [window(H, W, rng) for _ in range(2)])
     images = np.stack([photo[cut], frame[cut]]).transpose(0, 3, 1, 2).astype(np.float32) / 255
     images, full = images[:, rng.permutation(3)], full[:, cut[0], cut[1]]
     if rng.random() < 0.5:
@@ -87,6 +88,16 @@ def crop(pair: Pair, rng: np.random.Generator) -> tuple[Tensor, ...]:
     gain = np.float32(np.exp(rng.normal(0, 0.15)))
     images, full = torch.from_numpy(images * min(gain, 1)), torch.from_numpy(np.ascontiguousarray(full))
     return images[0], images[1], full[:2], full[2:3], full[3:].clamp_min(0)
+
+
+def window(height: int, width: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    x, y = (int(rng.integers(0, (side - cut) // 4 + 1)) * 4 for side, cut in zip((width, height), CROP, strict=True))
+    return slice(y, y + CROP[1]), slice(x, x + CROP[0])
+
+
+def livelier(activity: np.ndarray, windows: list[tuple[slice, slice]]) -> tuple[slice, slice]:
+    """Where more moves: most of many a picture is still, and teaches nothing."""
+    return max(windows, key=lambda cut: activity[cut].mean())
 
 
 def batch(starts: Starts, scenes: list[Path], count: int, rng: np.random.Generator) -> list[Tensor]:
