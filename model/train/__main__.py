@@ -12,6 +12,7 @@ STAGES = {
     "latents": "stillwave.model.train.latents",
     "denoiser": "stillwave.model.train.denoiser",
     "pairs": "stillwave.model.train.pairs",
+    "gates": "stillwave.model.train.gates",
     "renderer": "stillwave.model.train.renderer",
     "all": "stillwave.model.train.recipe",
 }

@@ -1,4 +1,4 @@
-"""Stage 5, independent of the others: feature pyramid and synthesis, through the splat.
+"""Stage 5, independent of the others: feature pyramid and synthesis, through the splat; starts from RUN/gates.pt.
 
 `stillwave train renderer CLIPS --pool POOL --pairs PAIRS -o RUN`
 """
@@ -64,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--without", nargs="*", default=[], help="clips to hold out")
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=3e-4)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(arguments)
     torch.manual_seed(3)
@@ -73,7 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     starts = Starts(load_clips(args.clips, args.pool / "flow", tuple(args.without)))
     perceptual = PerceptualLoss(args.perceptual_weights)
     renderer = Renderer(PRESETS[args.preset]).to(memory_format=torch.channels_last)
-    run = Run(args.run, "renderer", renderer, [{"params": list(renderer.parameters()), "lr": 2e-3}], args.steps)
+    if (args.run / "gates.pt").exists():
+        renderer.load_state_dict(torch.load(args.run / "gates.pt", weights_only=True)["average"])
+    run = Run(args.run, "renderer", renderer, [{"params": list(renderer.parameters()), "lr": args.rate}], args.steps)
     rng, measured = np.random.default_rng((3, run.step)), {"feature": float("nan"), "gain_db": float("nan")}
     for step in run:
         if step % 50 == 0:
