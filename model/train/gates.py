@@ -97,7 +97,7 @@ def painted(weights: Tensor, gate: nn.Module, group: Pixels, chosen: Tensor | sl
 def fit(renderer: Renderer, groups: list[Pixels], num_clips: int, steps: int, rng: np.random.Generator) -> None:
     """Minimise the mean over pictures of the logarithm of the squared error, which is PSNR."""
     synthesis = renderer.synthesis
-    count = synthesis.filter.out_channels
+    count = synthesis.detail.out_channels
     weights = nn.Parameter(0.1 * torch.randn(len(COLOURS) + len(CHANGES) + DETAILS, count))
     nn.init.normal_(synthesis.gate[-1].weight, 0, 0.02)
     parameters = [weights, *synthesis.gate.parameters()]
@@ -125,15 +125,15 @@ def write(renderer: Renderer, weights: Tensor) -> None:
     colours, changes, details = weights.T.split([len(COLOURS), len(CHANGES), DETAILS], 1)
     synthesis = renderer.synthesis
     with torch.no_grad():
-        synthesis.filter.weight[:, 0] = torch.einsum("fr,rhw->fhw", colours, COLOURS)
-        synthesis.filter.weight[:, 1] = torch.einsum("fr,rhw->fhw", changes, CHANGES)
+        synthesis.colour.weight[:, 0] = torch.einsum("fr,rhw->fhw", colours, COLOURS)
+        synthesis.change.weight[:, 0] = torch.einsum("fr,rhw->fhw", changes, CHANGES)
         synthesis.detail.weight[:] = details[:, :, None, None]
 
 
 def gain_db(renderer: Renderer, group: Pixels) -> float:
     """What painting gains over the filled splat on these pixels."""
     synthesis = renderer.synthesis
-    flat = torch.cat([synthesis.filter.weight.flatten(1), synthesis.detail.weight.flatten(1)], 1)
+    flat = torch.cat([kernels.weight.flatten(1) for kernels in (synthesis.colour, synthesis.change, synthesis.detail)], 1)
     basis = torch.zeros(len(COLOURS) + len(CHANGES) + DETAILS, flat.shape[1])
     basis[: len(COLOURS), :25] = COLOURS.flatten(1)
     basis[len(COLOURS) : -DETAILS, 25:50] = CHANGES.flatten(1)
