@@ -138,7 +138,7 @@ def random_weights(preset: Preset, seed: int = 0) -> Weights:
 
 def networks_of(preset: Preset, weights: Weights) -> tuple[Network, ...]:
     """Every network of a bundle, in the order the runtime uses them."""
-    return (*_predicting(preset, weights), *_rendering(preset, weights))
+    return (*_predicting(preset, weights), *rendering_networks(preset, weights.renderer))
 
 
 def _predicting(preset: Preset, weights: Weights) -> Iterator[Network]:
@@ -195,12 +195,13 @@ def _sides(factor: int) -> tuple[dict[str, int], dict[str, int]]:
     return reference, largest
 
 
-def _rendering(preset: Preset, weights: Weights) -> Iterator[Network]:
-    multiple = weights.renderer.pyramid.multiple
+def rendering_networks(preset: Preset, renderer: Renderer) -> Iterator[Network]:
+    """Pyramid and synthesis."""
+    multiple = renderer.pyramid.multiple
     pyramid, synthesis = ({"h": FRAME[1] // factor, "w": FRAME[0] // factor} for factor in (multiple, 4))
     yield Network(
         "pyramid",
-        ChannelsLastPyramid(weights.renderer.pyramid),
+        ChannelsLastPyramid(renderer.pyramid),
         {"photo": (1, 3, f"{multiple}*h", f"{multiple}*w")},
         _levels(preset, multiple),
         pyramid,
@@ -208,7 +209,7 @@ def _rendering(preset: Preset, weights: Weights) -> Iterator[Network]:
     )
     yield Network(
         "synthesis",
-        ChannelsLastSynthesis(weights.renderer.synthesis),
+        ChannelsLastSynthesis(renderer.synthesis),
         {
             **_levels(preset, 4),
             "still": (1, 3, "4*h", "4*w"),

@@ -15,6 +15,7 @@ from stillwave.runtime.errors import BudgetError
 from stillwave.runtime.ort_engine import LARGEST_REGION, MAP_SHARE
 
 STEP = 1.02  # precision of the result
+LEAST = 1 << 16  # bytes
 
 
 def weights_and_workspace_bytes(file: Path, name: str, sizes: Mapping[str, int]) -> tuple[int, int]:
@@ -49,7 +50,8 @@ def _measured(network: bytes, name: str, sizes: Mapping[str, int]) -> int:
     before = _resident_bytes("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     _run(network, name, sizes, ample, arrays)
-    arena_bytes = _resident_bytes("VmHWM") - before - LARGEST_REGION // MAP_SHARE
+    grown = _resident_bytes("VmHWM") - before - LARGEST_REGION // MAP_SHARE
+    arena_bytes = max(grown, LEAST)  # of a small network the process may not grow at all
     while True:  # blocks leave gaps: an arena of just the bytes touched may be too small
         try:
             _run(network, name, sizes, arena_bytes, arrays)

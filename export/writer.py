@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import onnx
 from tqdm import tqdm
 
 from stillwave.model.presets import Preset
+from stillwave.model.renderer import Renderer
 from stillwave.runtime.bundle import (
     Bundle,
     Manifest,
@@ -29,7 +31,7 @@ from stillwave.runtime.signature import signature
 from .channels import blocked_channels
 from .fp16 import half_precision, stored_as_half
 from .graph import check_operators, graph_from_network
-from .networks import GRID, GRID_MULTIPLE, Network, Weights, networks_of
+from .networks import GRID, GRID_MULTIPLE, Network, Weights, networks_of, rendering_networks
 from .parity import check_parity
 from .reach import reach_rows
 from .workspace import weights_and_workspace_bytes
@@ -37,6 +39,7 @@ from .workspace import weights_and_workspace_bytes
 LICENCE = "Apache-2.0"
 FPS = 30.0
 STEPS = 4
+IDENTICAL_DB = 200.0
 PACKAGES = ("torch", "onnx", "onnxruntime")
 # Its amplitude scales all that moves: of `edge`, 50 dB as float16 and 118 as it is, for 4 MB of file.
 STORED_AS_FLOAT = ("image_encoder",)
@@ -60,6 +63,27 @@ def write_bundle(
         told = {**provenance, "parity_db": parity, "versions": versions()}
         render = _render_record(weights.renderer.pyramid.multiple, networks)
         manifest = _manifest(name or folder.name, preset, weights, render, records, told, partial)
+        write_manifest(partial, manifest)
+    return manifest
+
+
+def replace_rendering(folder: Path, preset: Preset, renderer: Renderer) -> Manifest:
+    """Pyramid and synthesis of another training in a bundle that is there; all else stays as it is."""
+    manifest = Bundle.open(folder).manifest
+    networks = tuple(rendering_networks(preset, renderer))
+    with replaced_folder(folder) as partial:
+        for kept in manifest.files:
+            shutil.copy(folder / kept, partial / kept)
+        written = {network.name: _write_network(partial, network, "fp32") for network in networks}
+        records, parity = ({name: pair[i] for name, pair in written.items()} for i in (0, 1))
+        told = {**manifest.provenance, "parity_db": {**manifest.provenance.get("parity_db", {}), **parity}}
+        manifest = replace(
+            manifest,
+            provenance=told,
+            render=_render_record(renderer.pyramid.multiple, networks),
+            networks={**manifest.networks, **records},
+            files=file_records(partial),
+        )
         write_manifest(partial, manifest)
     return manifest
 
@@ -113,7 +137,7 @@ def _write_network(folder: Path, network: Network, precision: str) -> tuple[Netw
         workspace_bytes=workspace,
         workspace_shape=shape_at(inputs[0].shape, network.largest),
     )
-    return record, round(parity, 1)
+    return record, round(min(parity, IDENTICAL_DB), 1)  # JSON has no infinity
 
 
 def _render_record(multiple: int, networks: Iterable[Network]) -> RenderRecord:

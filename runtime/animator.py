@@ -236,6 +236,7 @@ class Animator:
         height, width = layout.padded
         extent = height / layout.height, width / layout.width
         padded = spectrum.resize_volume(volume, *layout.grid, extent)
+        padded = spectrum.start_from_photo(padded.copy() if padded is volume else padded)
         tile = (1, 3, layout.tile_rows, width)
         synthesis = self._engine("synthesis", "still", tile)
         with self._engine("pyramid", "photo", tile) as pyramid:

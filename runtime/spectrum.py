@@ -5,8 +5,8 @@ A spectral volume S is float32 (K, 4, H, W): row k is k cycles per loop of T fra
 
     S = rfft(F, axis=time)[:K] / T         F_t = Re S_0 + 2 Re sum_{k>=1} S_k exp(2 pi i k t / T)
 
-The networks predict k = 1..K-1 only: synthesis subtracts F_0, so that frame 0 is the photo itself,
-and S_0 is whatever makes F_0 zero.
+The networks predict k = 1..K-1 only: frame 0 is the photo itself, and S_0 is whatever makes F_0 zero.
+A volume measured elsewhere has a truthful S_0: see `start_from_photo`.
 """
 
 import numpy as np
@@ -48,6 +48,20 @@ def anchor(S: Float) -> Float:
     """Set S_0 in place so that F_0 = 0: the first frame is the photo. Returns S."""
     S[0] = 0
     S[0, 0::2] = -2 * S[1:, 0::2].sum(0)
+    return S
+
+
+def start_from_photo(S: Float) -> Float:
+    """Let F_0 = 0, in place, by the least change over the loop: what is left is the nearest such motion. Returns S.
+
+    S_0 says where the photo lies in the swing. That a measured volume's F_0 is not 0 is the error of
+    leaving out all beyond K, of frame 0 alone: taken off S_0, as `anchor` does, it would shift every
+    frame; off all frequencies alike, it stays within T / K frames of the first. Without S_0 nothing is known.
+    """
+    if not S[0].any():
+        return anchor(S)
+    start = S[0, 0::2] + 2 * S[1:, 0::2].sum(0)
+    S[:, 0::2] -= start / np.float32(2 * len(S) - 1)
     return S
 
 

@@ -1,5 +1,6 @@
 """How near a predicted motion is to a measured one, and a frame to a frame. Volumes: runtime/spectrum.py."""
 
+import cv2
 import numpy as np
 
 MOVING_PX = 0.5  # amplitude from which a pixel moves, on a grid 256 wide
@@ -108,3 +109,18 @@ def psnr(frame: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None) 
     """Peak signal to noise ratio in dB of uint8 pictures (H, W, 3), where `mask` (H, W) is set."""
     error = (frame.astype(np.float32) - target) ** 2
     return float(10 * np.log10(255**2 / max((error if mask is None else error[mask]).mean(), 1e-6)))
+
+
+def structural_similarity(frame: np.ndarray, target: np.ndarray) -> float:
+    """Mean SSIM (Wang et al. 2004) of uint8 pictures (H, W, 3): windows of 7 px, sample covariances, the mean
+    of the channels, edges left out - the figures of scikit-image's `structural_similarity`.
+    """
+    x, y, side = frame.astype(np.float64), target.astype(np.float64), 7
+    mean_x, mean_y, xx, yy, xy = (cv2.blur(v, (side, side)) for v in (x, y, x * x, y * y, x * y))
+    unbiased = side**2 / (side**2 - 1)
+    var_x, var_y, covariance = xx - mean_x**2, yy - mean_y**2, xy - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    similarity = (2 * mean_x * mean_y + c1) * (2 * unbiased * covariance + c2)
+    similarity /= (mean_x**2 + mean_y**2 + c1) * (unbiased * (var_x + var_y) + c2)
+    edge = side // 2
+    return float(similarity[edge:-edge, edge:-edge].mean())

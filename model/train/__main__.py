@@ -16,6 +16,7 @@ STAGES = {
     "denoiser": "stillwave.model.train.denoiser",
     "distil": "stillwave.model.train.distil",
     "pairs": "stillwave.model.train.pairs",
+    "gates": "stillwave.model.train.gates",
     "renderer": "stillwave.model.train.renderer",
     "curves": "stillwave.model.train.curves",
     "all": "stillwave.model.train.recipe",

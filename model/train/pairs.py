@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from stillwave.runtime import spectrum
 from stillwave.runtime.motion import activity_from_weight, importance_from_weight
 
 from ..clips import Clip
@@ -46,22 +47,27 @@ class Starts:
     def pair(self, rng: np.random.Generator) -> Pair:
         """Frames s and s + t of a loop; mostly from frame 0, whose motion is measured rather than derived."""
         which = int(rng.integers(len(self.clips)))
+        T = len(self.clips[which].frames)
+        s = 0 if rng.random() < 0.75 else int(rng.integers(T // STRIDE)) * STRIDE
+        return self.pair_at(which, s, int(rng.integers(1, T)))
+
+    def pair_at(self, which: int, s: int, t: int) -> Pair:
+        """Frames s and s + t of clip `which`."""
         clip = self.clips[which]
         T = len(clip.frames)
-        s = 0 if rng.random() < 0.6 else int(rng.integers(T // STRIDE)) * STRIDE
         if (which, s) not in self.kept:
-            photo, volume = clip.start(s)
-            times = rng.integers(0, T, TIMES_FOR_WEIGHT)
+            # what frame 0 measures says where the photo lies; from other frames that is derived, and anchored
+            photo, volume = clip.start(s) if s else (clip.frames[0], spectrum.start_from_photo(clip.volume.copy()))
+            times = np.linspace(0, T, TIMES_FOR_WEIGHT, endpoint=False)
             weight = np.mean([np.linalg.norm(motion_at(volume, u, T), axis=0) for u in times], 0)
             self.kept[which, s] = photo, volume.astype(np.float16), weight
         photo, volume, weight = self.kept[which, s]
-        t = int(rng.integers(1, T))
         return photo, clip.frames[(s + t) % T], motion_at(volume, t, T), weight
 
 
-def pair_from_file(path: Path, rng: np.random.Generator) -> Pair:
+def pair_from_file(path: Path, i: int) -> Pair:
+    """The i-th frame of a rendered scene."""
     with np.load(path) as pairs:
-        i = int(rng.integers(SCENE_TIMES))
         return (
             pairs["photo"],
             pairs["frames"][i],
@@ -70,30 +76,44 @@ def pair_from_file(path: Path, rng: np.random.Generator) -> Pair:
         )
 
 
-def crop(pair: Pair, rng: np.random.Generator) -> tuple[Tensor, ...]:
-    """Aligned crops, flipped and recoloured alike: photo, frame (3, h, w), motion (2, h, w) px, then
-    importance and activity (1, h, w).
-    """
+def planes(pair: Pair) -> tuple[Tensor, ...]:
+    """Photo, frame (3, H, W) 0..1, motion (2, H, W) px, importance and activity (1, H, W)."""
     photo, frame, motion, weight = pair
     H, W = photo.shape[:2]
-    x, y = int(rng.integers(0, (W - CROP[0]) // 4 + 1)) * 4, int(rng.integers(0, (H - CROP[1]) // 4 + 1)) * 4
     maps = [*motion * np.float32(W / motion.shape[2]), importance_from_weight(weight), activity_from_weight(weight)]
-    full = np.stack([cv2.resize(m, (W, H), interpolation=cv2.INTER_CUBIC) for m in maps])
-    cut = (slice(y, y + CROP[1]), slice(x, x + CROP[0]))
-    images = np.stack([photo[cut], frame[cut]]).transpose(0, 3, 1, 2).astype(np.float32) / 255
-    images, full = images[:, rng.permutation(3)], full[:, cut[0], cut[1]]
-    if rng.random() < 0.5:
-        images, full = images[..., ::-1], full[..., ::-1] * np.float32([-1, 1, 1, 1])[:, None, None]
-    gain = np.float32(np.exp(rng.normal(0, 0.15)))
-    images, full = torch.from_numpy(images * min(gain, 1)), torch.from_numpy(np.ascontiguousarray(full))
+    full = torch.from_numpy(np.stack([cv2.resize(m, (W, H), interpolation=cv2.INTER_CUBIC) for m in maps]))
+    images = torch.from_numpy(np.stack([photo, frame]).transpose(0, 3, 1, 2).astype(np.float32) / 255)
     return images[0], images[1], full[:2], full[2:3], full[3:].clamp_min(0)
+
+
+def crop(pair: Pair, rng: np.random.Generator) -> tuple[Tensor, ...]:
+    """Aligned crops of `planes`, flipped and recoloured alike."""
+    photo, frame, motion, importance, activity = planes(pair)
+    H, W = photo.shape[1:]
+    cut = livelier(activity[0].numpy(), [window(H, W, rng) for _ in range(2)])
+    images, maps = torch.stack([photo, frame])[:, rng.permutation(3)], torch.cat([motion, importance, activity])
+    images, maps = images[:, :, cut[0], cut[1]], maps[:, cut[0], cut[1]]
+    if rng.random() < 0.5:
+        images, maps = images.flip(3), maps.flip(2) * torch.tensor([-1, 1, 1, 1])[:, None, None]
+    images = images * min(float(np.exp(rng.normal(0, 0.15))), 1)
+    return images[0], images[1], maps[:2], maps[2:3], maps[3:]
+
+
+def window(height: int, width: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    x, y = (int(rng.integers(0, (side - cut) // 4 + 1)) * 4 for side, cut in zip((width, height), CROP, strict=True))
+    return slice(y, y + CROP[1]), slice(x, x + CROP[0])
+
+
+def livelier(activity: np.ndarray, windows: list[tuple[slice, slice]]) -> tuple[slice, slice]:
+    """Where more moves: most of many a picture is still, and teaches nothing."""
+    return max(windows, key=lambda cut: activity[cut].mean())
 
 
 def batch(starts: Starts, scenes: list[Path], count: int, rng: np.random.Generator) -> list[Tensor]:
     rows = []
     for _ in range(count):
         if scenes and rng.random() < SCENE_SHARE:
-            pair = pair_from_file(scenes[int(rng.integers(len(scenes)))], rng)
+            pair = pair_from_file(scenes[int(rng.integers(len(scenes)))], int(rng.integers(SCENE_TIMES)))
         else:
             pair = starts.pair(rng)
         rows.append(crop(pair, rng))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import samples
 from ..presets import PRESETS
-from . import amplitude, autoencoder, cells, denoiser, distil, encoder, latents, pairs, renderer
+from . import amplitude, autoencoder, cells, denoiser, distil, encoder, gates, latents, pairs, renderer
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     denoiser.main([*shared[1:], "--steps", times(3400), "--coordination-steps", times(450)])
     distil.main([*shared[1:], "--trajectories", times(160), "--steps", times(600)])
     pairs.main(["-o", rendered, "--count", times(500)])
-    data = ["--pool", pool, "--pairs", rendered, "--perceptual-weights", args.encoder_weights]
-    renderer.main([args.clips, *shared, *data, "--steps", times(3000)])
+    data = ["--pool", pool, "--pairs", rendered]
+    gates.main([args.clips, *shared, *data, "--steps", times(600)])
+    renderer.main([args.clips, *shared, *data, "--perceptual-weights", args.encoder_weights, "--steps", times(100)])
 
 
 if __name__ == "__main__":

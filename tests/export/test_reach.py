@@ -41,7 +41,7 @@ def test_rows_beyond_an_edge_that_are_seen(network: Network, rows: int) -> None:
 
 
 def test_networks_of_edge(networks) -> None:
-    assert (reach_rows(networks["pyramid"]), reach_rows(networks["synthesis"])) == (12, 14)
+    assert (reach_rows(networks["pyramid"]), reach_rows(networks["synthesis"])) == (2, 18)
 
 
 def test_network_that_sees_everything_is_refused() -> None:

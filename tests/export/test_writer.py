@@ -1,7 +1,10 @@
 """Bundles as they are written, with the edge preset and random weights."""
 
+import shutil
+
 import onnx
 import pytest
+import torch
 
 from stillwave.export import __main__ as command
 from stillwave.export import writer
@@ -47,7 +50,7 @@ def test_says_what_it_is(folder, weights) -> None:
     assert manifest.provenance["versions"].keys() == {"torch", "onnx", "onnxruntime"}
     assert min(manifest.provenance["parity_db"].values()) > 60
     assert manifest.provenance["parity_db"]["image_encoder"] > 100
-    assert manifest.render == RenderRecord(feature_multiple=4, halo=16, weight_exponent=3.0)
+    assert manifest.render == RenderRecord(feature_multiple=4, halo=20, weight_exponent=3.0)
     assert manifest.scales == tuple(weights.scales)
     assert manifest.latent_std == (1.0,) * 4
 
@@ -99,3 +102,20 @@ def test_command_wants_a_run_or_random_weights(monkeypatch, capsys, arguments) -
     with pytest.raises(SystemExit, match="2"):
         command.main()
     assert "give a training run, or --random-weights, or --from BUNDLE" in capsys.readouterr().err
+
+
+def test_rendering_alone_can_be_replaced(folder, weights, tmp_path) -> None:
+    copy = tmp_path / "edge"
+    shutil.copytree(folder, copy)
+    before = Bundle.open(copy).manifest
+    with torch.no_grad():
+        weights.renderer.synthesis.gate[-1].bias += 1
+    try:
+        after = writer.replace_rendering(copy, EDGE, weights.renderer)
+    finally:
+        with torch.no_grad():
+            weights.renderer.synthesis.gate[-1].bias -= 1
+    assert Bundle.open(copy).manifest == after
+    changed = {name for name in before.files if before.files[name] != after.files[name]}
+    assert changed == {"synthesis.onnx"}  # the pyramid's weights are the same
+    assert (after.render, after.scales, after.name) == (before.render, before.scales, before.name)

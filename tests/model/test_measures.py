@@ -14,6 +14,7 @@ from stillwave.model.evaluate.measures import (
     psnr,
     rank_correlation,
     stillness,
+    structural_similarity,
 )
 from stillwave.model.evaluate.motion import centre_prior, evaluate_clips, evaluate_photos, photo_gradient
 from stillwave.model.evaluate.table import mean_row
@@ -185,3 +186,17 @@ def test_psnr_counts_masked_pixels_only():
     mask[0] = True
     assert psnr(frame, other, mask) == pytest.approx(0)
     assert psnr(frame, other) == pytest.approx(10 * np.log10(4))
+
+
+def test_structural_similarity_of_a_picture_with_itself_is_one_and_falls_with_noise():
+    picture = RNG.integers(40, 200, (24, 32, 3)).astype(np.uint8)
+    assert structural_similarity(picture, picture) == pytest.approx(1)
+    noisy = [(picture + RNG.normal(0, sigma, picture.shape)).clip(0, 255).astype(np.uint8) for sigma in (5, 20)]
+    assert 1 > structural_similarity(noisy[0], picture) > structural_similarity(noisy[1], picture) > 0
+
+
+def test_structural_similarity_of_flat_pictures():
+    """Without variance only the means are compared: (2 a b + c1) / (a^2 + b^2 + c1)."""
+    a, b, c1 = 100.0, 150.0, 2.55**2
+    flat = [np.full((16, 16, 3), value, np.uint8) for value in (a, b)]
+    assert structural_similarity(*flat) == pytest.approx((2 * a * b + c1) / (a * a + b * b + c1), rel=1e-9)

@@ -52,6 +52,32 @@ def test_anchor_makes_the_first_frame_still_and_keeps_the_motion() -> None:
     np.testing.assert_allclose(F, band_limited_motion(), atol=1e-5)
 
 
+def test_a_cut_off_motion_starts_from_the_photo_and_stays_where_it_was_measured() -> None:
+    """A motion with a frequency beyond K: anchoring shifts every frame, starting from the photo only the first."""
+    wave = np.cos(2 * np.pi * (K + 3) * np.arange(T) / T)[:, None, None, None] - 1
+    F = band_limited_motion() + wave.astype(np.float32)
+    S = spectrum.volume_from_motion(F, K)
+    started, anchored = (
+        spectrum.motion_from_volume(start(S.copy()), T) for start in (spectrum.start_from_photo, spectrum.anchor)
+    )
+    np.testing.assert_allclose(started[0], 0, atol=1e-5)
+    np.testing.assert_allclose(anchored[0], 0, atol=1e-5)
+    error, other = (np.mean((motion - F) ** 2) for motion in (started, anchored))
+    assert error == pytest.approx(0.5 + 1 / (2 * K - 1), rel=0.02)  # the wave itself, and the least it takes
+    assert other == pytest.approx(1.5, rel=0.02)
+
+
+def test_what_starts_from_the_photo_is_left_alone() -> None:
+    S = spectrum.volume_from_motion(band_limited_motion(), K)
+    np.testing.assert_allclose(spectrum.start_from_photo(S.copy()), S, atol=1e-6)
+
+
+def test_a_volume_without_s0_is_anchored() -> None:
+    S = spectrum.volume_from_motion(band_limited_motion(), K)
+    S[0] = 0
+    np.testing.assert_array_equal(spectrum.start_from_photo(S.copy()), spectrum.anchor(S.copy()))
+
+
 @given(st.integers(0, 1000), st.floats(0.05, 5))
 def test_normalisation_inverts(seed: int, scale: float) -> None:
     S = spectrum.anchor(spectrum.volume_from_motion(band_limited_motion(seed), K))
