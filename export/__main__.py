@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32", help="fp16: strongly typed, for GPUs")
     parser.add_argument("--name", help="of the model; default: the folder's")
     parser.add_argument("--random-weights", action="store_true", help="no training run: to measure time and memory")
-    parser.add_argument("--only-rendering", action="store_true", help="pyramid and synthesis, into a bundle that is there")
+    parser.add_argument(
+        "--only-rendering", action="store_true", help="pyramid and synthesis, into a bundle that is there"
+    )
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(arguments)
     if (args.run is None) != args.random_weights:

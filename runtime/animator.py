@@ -147,9 +147,7 @@ class Animator:
         scales = np.asarray(self.manifest.scales, np.float32)
         return spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
 
-    def _layout(
-        self, size: Size, grid: Size, num_frequencies: int | None = None, reading_bytes: int = 0
-    ) -> Layout:
+    def _layout(self, size: Size, grid: Size, num_frequencies: int | None = None, reading_bytes: int = 0) -> Layout:
         count = num_frequencies or self.manifest.num_frequencies
         return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes)
 

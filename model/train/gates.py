@@ -51,7 +51,9 @@ def splatted(renderer: Renderer, photo: Tensor, motion: Tensor, importance: Tens
     levels = []
     for j, level in enumerate(renderer.pyramid(photo)):
         size = level.shape[2:]
-        shift, weight = (functional.interpolate(x, size, mode="bilinear")[0].permute(1, 2, 0) for x in (motion, importance))
+        shift, weight = (
+            functional.interpolate(x, size, mode="bilinear")[0].permute(1, 2, 0) for x in (motion, importance)
+        )
         arrays = level[0].permute(1, 2, 0), shift / 2**j, weight[..., 0]
         warped = splat(*(np.ascontiguousarray(x.numpy(), np.float32) for x in arrays), threads=1)
         levels.append(torch.from_numpy(warped).permute(2, 0, 1)[None])
@@ -67,7 +69,10 @@ def pixels_of(renderer: Renderer, pair, count: int, rng: np.random.Generator) ->
     difference = warped - photo
     found = features(warped, difference, levels[0][:, 3:4], motion, activity)
     details = levels[0][:, PASSED : PASSED + 3 * DETAILS].reshape(3, DETAILS, *photo.shape[2:])
-    sums = [functional.conv2d(colours_apart(x), k[:, None], padding=2) for x, k in ((warped, COLOURS), (difference, CHANGES))]
+    sums = [
+        functional.conv2d(colours_apart(x), k[:, None], padding=2)
+        for x, k in ((warped, COLOURS), (difference, CHANGES))
+    ]
     bank = torch.cat([*sums, details], 1).permute(2, 3, 0, 1)
     presence = activity / (activity + STILL_PX) * moves_now(motion)
     H, W = photo.shape[2:]
@@ -125,15 +130,15 @@ def write(renderer: Renderer, weights: Tensor) -> None:
     colours, changes, details = weights.T.split([len(COLOURS), len(CHANGES), DETAILS], 1)
     synthesis = renderer.synthesis
     with torch.no_grad():
-        synthesis.colour.weight[:, 0] = torch.einsum("fr,rhw->fhw", colours, COLOURS)
-        synthesis.change.weight[:, 0] = torch.einsum("fr,rhw->fhw", changes, CHANGES)
+        synthesis.filter.weight[:, 0] = torch.einsum("fr,rhw->fhw", colours, COLOURS)
+        synthesis.filter.weight[:, 1] = torch.einsum("fr,rhw->fhw", changes, CHANGES)
         synthesis.detail.weight[:] = details[:, :, None, None]
 
 
 def gain_db(renderer: Renderer, group: Pixels) -> float:
     """What painting gains over the filled splat on these pixels."""
     synthesis = renderer.synthesis
-    flat = torch.cat([kernels.weight.flatten(1) for kernels in (synthesis.colour, synthesis.change, synthesis.detail)], 1)
+    flat = torch.cat([kernels.weight.flatten(1) for kernels in (synthesis.filter, synthesis.detail)], 1)
     basis = torch.zeros(len(COLOURS) + len(CHANGES) + DETAILS, flat.shape[1])
     basis[: len(COLOURS), :25] = COLOURS.flatten(1)
     basis[len(COLOURS) : -DETAILS, 25:50] = CHANGES.flatten(1)

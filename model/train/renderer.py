@@ -22,7 +22,6 @@ from .autoencoder import gradient_loss
 from .pairs import Starts, batch
 from .run import Run, half_precision
 
-
 FEATURES_EVERY = 4  # steps: the perceptual loss costs as much as the renderer
 
 
