@@ -87,11 +87,9 @@ class Synthesis(nn.Module):
             self.mid, self.mid_up = self.stack(mid, blocks), nn.Conv2d(mid, fine, 1)
             self.fine = nn.Sequential(nn.Conv2d(2 * fine, fine, 3, padding=1), self.stack(fine, blocks - 2))
             self.context = zeroed(nn.Conv2d(fine, filters, 1))
-        self.colour, self.change = (nn.Conv2d(1, filters, 5, padding=2, bias=False) for _ in range(2))
+        self.filter = nn.Conv2d(2, filters, 5, padding=2, bias=False)
         self.detail = nn.Conv2d(DETAILS, filters, 1, bias=False)
-        self.gate = nn.Sequential(
-            nn.Conv2d(FEATURES, 16, 1), nn.LeakyReLU(0.1), zeroed(nn.Conv2d(16, filters, 1))
-        )
+        self.gate = nn.Sequential(nn.Conv2d(FEATURES, 16, 1), nn.LeakyReLU(0.1), zeroed(nn.Conv2d(16, filters, 1)))
 
     @staticmethod
     def stack(channels: int, count: int) -> nn.Sequential:
@@ -111,7 +109,8 @@ class Synthesis(nn.Module):
             up = functional.interpolate(self.mid_up(self.mid(level1 + up)), scale_factor=2.0, mode="nearest")
             gate = gate + self.context(relu(self.fine(torch.cat([level0, up], 1))))
         details = level0[:, PASSED : PASSED + 3 * DETAILS].reshape(-1, DETAILS, *still.shape[2:])
-        bank = self.colour(colours_apart(warped)) + self.change(colours_apart(difference)) + self.detail(details)
+        pair = torch.stack([warped, difference], 2).reshape(-1, 2, *still.shape[2:])
+        bank = self.filter(pair) + self.detail(details)
         bank = bank.reshape(len(still), 3, -1, *still.shape[2:])
         painted = (bank * gate[:, None]).sum(2)
         presence = activity / (activity + STILL_PX) * moves_now(motion) * inside(activity)

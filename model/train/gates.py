@@ -127,16 +127,15 @@ def write(renderer: Renderer, weights: Tensor) -> None:
     colours, changes, details = weights.T.split([len(COLOURS), len(CHANGES), DETAILS], 1)
     synthesis = renderer.synthesis
     with torch.no_grad():
-        synthesis.colour.weight[:, 0] = torch.einsum("fr,rhw->fhw", colours, COLOURS)
-        synthesis.change.weight[:, 0] = torch.einsum("fr,rhw->fhw", changes, CHANGES)
+        synthesis.filter.weight[:, 0] = torch.einsum("fr,rhw->fhw", colours, COLOURS)
+        synthesis.filter.weight[:, 1] = torch.einsum("fr,rhw->fhw", changes, CHANGES)
         synthesis.detail.weight[:] = details[:, :, None, None]
 
 
 def gain_db(renderer: Renderer, group: Pixels) -> float:
     """What painting gains over the filled splat on these pixels."""
     synthesis = renderer.synthesis
-    filters = (synthesis.colour, synthesis.change, synthesis.detail)
-    flat = torch.cat([kernels.weight.flatten(1) for kernels in filters], 1)
+    flat = torch.cat([kernels.weight.flatten(1) for kernels in (synthesis.filter, synthesis.detail)], 1)
     basis = torch.zeros(len(COLOURS) + len(CHANGES) + DETAILS, flat.shape[1])
     basis[: len(COLOURS), :25] = COLOURS.flatten(1)
     basis[len(COLOURS) : -DETAILS, 25:50] = CHANGES.flatten(1)
