@@ -108,11 +108,13 @@ class Synthesis(nn.Module):
             up = functional.interpolate(self.coarse_up(self.coarse(level2)), scale_factor=2.0, mode="nearest")
             up = functional.interpolate(self.mid_up(self.mid(level1 + up)), scale_factor=2.0, mode="nearest")
             gate = gate + self.context(relu(self.fine(torch.cat([level0, up], 1))))
-        details = level0[:, PASSED : PASSED + 3 * DETAILS].reshape(-1, DETAILS, *still.shape[2:])
+        details = level0[:, PASSED : PASSED + 3 * DETAILS]
         pair = torch.stack([warped, difference], 2).reshape(-1, 2, *still.shape[2:])
-        bank = self.filter(pair) + self.detail(details)
-        bank = bank.reshape(len(still), 3, -1, *still.shape[2:])
-        painted = (bank * gate[:, None]).sum(2)
+        bank = self.filter(pair).reshape(len(still), 3, -1, *still.shape[2:])
+        # the details' share of each filter goes to the gates, which all colours have in common: a third of the work
+        detail_gate = functional.conv2d(gate, self.detail.weight.transpose(0, 1))
+        details = details.reshape(len(still), 3, DETAILS, *still.shape[2:])
+        painted = (bank * gate[:, None]).sum(2) + (details * detail_gate[:, None]).sum(2)
         presence = activity / (activity + STILL_PX) * moves_now(motion) * inside(activity)
         return warped + presence * painted
 
@@ -144,7 +146,8 @@ def features(warped: Tensor, difference: Tensor, coverage: Tensor, motion: Tenso
     rough = (functional.avg_pool2d(light, 3, 1, 1) - light).square()
     changed = difference.square().mean(1, keepdim=True)
     near = functional.avg_pool2d(torch.cat([rough, changed], 1), 3, 1, 1).sqrt()
-    pooled = functional.avg_pool2d(torch.cat([speed, stretch, rough, changed], 1), 12, 4, 4)
+    # means of 12 x 12, every 4 pixels
+    pooled = functional.avg_pool2d(functional.avg_pool2d(torch.cat([speed, stretch, rough, changed], 1), 4), 3, 1, 1)
     around = functional.interpolate(pooled, scale_factor=4.0, mode="bilinear").sqrt()
     parts = [
         *saturating(activity, 0.05, 0.3, 1, 4),
@@ -173,8 +176,9 @@ def strain(motion: Tensor) -> Tensor:
 
 def inside(plane: Tensor) -> Tensor:
     """0 where a 5 x 5 filter reaches beyond the frame, else 1: (B, 1, H, W)."""
-    share = functional.avg_pool2d(torch.ones_like(plane), 5, 1, 2)
-    return (10 * share - 9).clamp(0, 1)
+    rows = functional.avg_pool2d(torch.ones_like(plane[..., :1]), (5, 1), 1, (2, 0))
+    columns = functional.avg_pool2d(torch.ones_like(plane[:, :, :1]), (1, 5), 1, (0, 2))
+    return (10 * rows * columns - 9).clamp(0, 1)
 
 
 def moves_now(motion: Tensor) -> Tensor:

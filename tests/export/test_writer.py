@@ -8,7 +8,7 @@ import torch
 
 from stillwave.export import __main__ as command
 from stillwave.export import writer
-from stillwave.export.graph import ExportError
+from stillwave.export.graph import ExportError, graph_from_network
 from stillwave.model.presets import EDGE
 from stillwave.runtime.bundle import Bundle, RenderRecord
 from stillwave.runtime.engine import engine_for
@@ -104,7 +104,8 @@ def test_command_wants_a_run_or_random_weights(monkeypatch, capsys, arguments) -
     assert "give a training run, or --random-weights, or --from BUNDLE" in capsys.readouterr().err
 
 
-def test_rendering_alone_can_be_replaced(folder, weights, tmp_path) -> None:
+def test_rendering_alone_can_be_replaced(monkeypatch, folder, weights, tmp_path) -> None:
+    monkeypatch.setattr(writer, "graph_from_network", graph_from_network)  # not the kept ones
     copy = tmp_path / "edge"
     shutil.copytree(folder, copy)
     before = Bundle.open(copy).manifest
