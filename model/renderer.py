@@ -108,15 +108,16 @@ class Synthesis(nn.Module):
             up = functional.interpolate(self.coarse_up(self.coarse(level2)), scale_factor=2.0, mode="nearest")
             up = functional.interpolate(self.mid_up(self.mid(level1 + up)), scale_factor=2.0, mode="nearest")
             gate = gate + self.context(relu(self.fine(torch.cat([level0, up], 1))))
-        details = level0[:, PASSED : PASSED + 3 * DETAILS]
-        pair = torch.stack([warped, difference], 2).reshape(-1, 2, *still.shape[2:])
-        bank = self.filter(pair).reshape(len(still), 3, -1, *still.shape[2:])
-        # the details' share of each filter goes to the gates, which all colours have in common: a third of the work
+        # the details' share of each filter goes to the gates, which all colours have in common
         detail_gate = functional.conv2d(gate, self.detail.weight.transpose(0, 1))
-        details = details.reshape(len(still), 3, DETAILS, *still.shape[2:])
-        painted = (bank * gate[:, None]).sum(2) + (details * detail_gate[:, None]).sum(2)
+        painted = []
+        for c in range(3):  # one after the other: a third of the memory
+            pair = torch.cat([warped[:, c : c + 1], difference[:, c : c + 1]], 1)
+            details = level0[:, PASSED + c * DETAILS : PASSED + (c + 1) * DETAILS]
+            filtered = (self.filter(pair) * gate).sum(1, keepdim=True)
+            painted.append(filtered + (details * detail_gate).sum(1, keepdim=True))
         presence = activity / (activity + STILL_PX) * moves_now(motion) * inside(activity)
-        return warped + presence * painted
+        return warped + presence * torch.cat(painted, 1)
 
 
 def colours_apart(image: Tensor) -> Tensor:
