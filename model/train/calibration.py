@@ -12,8 +12,8 @@ import numpy as np
 from ..evaluate.measures import FLOOR_POWER, MOVING_PX, motion_map
 
 POWERS = (1.0, 1.25, 1.5, 1.75, 2.0)
-# What moves is less certain than how much: predicted motion covers more than it should. So amplitude where
-# things move and power over the frame can't both be right; between 0, the former, and about -0.6, the latter
+# Predicted motion covers more ground than real motion. So amplitude where things move and power over the frame
+# can't both be right: 0 would be right for the former, about -1.2 for the latter
 TARGET_OCTAVES = -0.5
 ROUNDS = 4
 
