@@ -1,4 +1,4 @@
-"""`python benchmarks/loops.py`: the ways to close a loop, compared at several lengths on one photo.
+"""`python benchmarks/loops.py`: the ways to close a loop, compared at several lengths on photos.
 
 seam    the step from the last frame to the first over the median step, of motion and of pixels
 joint   that step over the mean of the steps before and after it: 1 where nothing shows
@@ -9,6 +9,7 @@ guided is the sampler guided (paper eq. 5), the remainder projected; projection 
 """
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -20,37 +21,45 @@ from machine import FOLDER, machine, result_path, write_result
 from stillwave.runtime import Animator, Scene
 from stillwave.runtime.cli import size as size_from_text
 from stillwave.runtime.loops import LOOPS, fade_shares, rhythm_for
+from stillwave.runtime.photo import Size
 from stillwave.runtime.renderer import PASS
 from stillwave.runtime.rhythm import Rhythm, natural_turns
 
 FPS = 30.0
-COLUMNS = ("seconds", "loop", "seam_motion", "seam_pixels", "joint_motion", "joint_pixels", "energy", "speed", "cpu_s")
+FIGURES = ("seam_motion", "seam_pixels", "joint_motion", "joint_pixels", "energy", "speed", "cpu_s")
+COLUMNS = ("photo", "seconds", "loop", *FIGURES)
 
 
 def main() -> None:
     args = parser().parse_args()
+    print("".join(f"{name:>13}" for name in COLUMNS))
     with Animator(threads=args.threads) as animator:
-        with animator.analyze(args.photo, size=args.size) as scene:
-            as_predicted = Rhythm(natural_turns(len(scene.spectral_volume), scene.num_frames))
-            natural = motion_of(scene, as_predicted, scene.num_frames)
-        print("".join(f"{name:>13}" for name in COLUMNS))
-        rows = []
-        for seconds in args.seconds:
-            for way in (*LOOPS, "projection"):
-                started = process_time()
-                guided_s = round(seconds * FPS) / FPS if way == "guided" else None
-                with animator.analyze(args.photo, size=args.size, loop_seconds=guided_s) as scene:
-                    row = measure(scene, natural, seconds, "guided" if way == "projection" else way, started)
-                rows.append({"seconds": seconds, "loop": way, **row})
-                print("".join(f"{rows[-1][name]:>13}" for name in COLUMNS), flush=True)
+        rows = [row for photo in args.photos for row in compare(animator, photo, args.size, args.seconds)]
     if args.json:
-        write_result(args.json, {"machine": machine(), "photo": args.photo.name, "size": args.size, "loops": rows})
+        write_result(args.json, {"machine": machine(), "size": args.size, "loops": rows})
+
+
+def compare(animator: Animator, photo: Path, size: Size, lengths: list[float]) -> Iterator[dict[str, Any]]:
+    """One row for each length and way."""
+    with animator.analyze(photo, size=size) as scene:
+        as_predicted = Rhythm(natural_turns(len(scene.spectral_volume), scene.num_frames))
+        natural = motion_of(scene, as_predicted, scene.num_frames)
+    for seconds in lengths:
+        for way in (*LOOPS, "projection"):
+            started = process_time()
+            guided_s = round(seconds * FPS) / FPS if way == "guided" else None
+            with animator.analyze(photo, size=size, loop_seconds=guided_s) as scene:
+                figures = measure(scene, natural, seconds, "guided" if way == "projection" else way, started)
+            row = {"photo": photo.stem[:12], "seconds": seconds, "loop": way, **figures}
+            print("".join(f"{row[name]:>13}" for name in COLUMNS), flush=True)
+            yield row
 
 
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = options.add_argument
-    add("--photo", type=Path, default=FOLDER.parent / "examples" / "dandelion.jpg", help="default: %(default)s")
+    photo = FOLDER.parent / "examples" / "dandelion.jpg"
+    add("photos", type=Path, nargs="*", default=[photo], metavar="PHOTO", help=f"default: {photo.name}")
     add("--size", type=size_from_text, default="256x144", metavar="WxH", help="default: %(default)s")
     add("--seconds", type=float, nargs="+", default=[2.0, 3.7, 5.0, 7.5], help="default: %(default)s")
     add("--threads", type=int, default=0, help="default: one for each core")

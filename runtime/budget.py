@@ -47,8 +47,9 @@ def layout_for(
         if needs[-1] <= budget:
             return layout
     smaller = _size_within(manifest, size, grid, num_frequencies, budget, is_guided)
-    remedy = f"choose --size {smaller[0]}x{smaller[1]}" if smaller else "--loop exact" if is_guided else ""
-    raise _refusal(size, min(needs), budget, reading_bytes, remedy)
+    remedies = [f"choose --size {smaller[0]}x{smaller[1]}"] if smaller else []
+    remedies += ["--loop exact"] if is_guided else []
+    raise _refusal(size, min(needs), budget, reading_bytes, " or ".join(remedies))
 
 
 def check_analysis(manifest: Manifest, size: Size, reading_bytes: int, budget: int) -> None:

@@ -95,7 +95,7 @@ const brush = new Brush(element("mask"), () => allow(true));
 
 function openBrush(isOpen) {
   const picture = element("scene").contentDocument?.getElementById("picture");
-  element("mask").hidden = element("erase").hidden = !isOpen;
+  element("mask").hidden = element("erase").hidden = element("brush-row").hidden = !isOpen;
   element("paint").setAttribute("aria-pressed", String(isOpen));
   if (!isOpen || !picture) return;
   brush.cover(picture.getBoundingClientRect(), picture.width, picture.height);
@@ -117,6 +117,7 @@ element("erase").addEventListener("click", () => {
   brush.isErasing = !brush.isErasing;
   element("erase").setAttribute("aria-pressed", String(brush.isErasing));
 });
+element("brush").addEventListener("input", (event) => { brush.radius = Number(event.target.value); });
 element("clear").addEventListener("click", () => {
   brush.clear();
   openBrush(false);

@@ -1,13 +1,12 @@
 // A brush for what may move: painted cells of a mask over the picture, white where it moves.
 
 const LONGEST = 512;      // px of the mask's long side
-const BRUSH = 0.06;       // its radius, of the long side
 const STEP = 0.03;        // the keyboard's
 
 class Brush {
-  /** canvas: shown over the picture; changed: called after every stroke */
+  /** canvas: shown over the picture; changed: called after every stroke; radius: of the long side */
   constructor(canvas, changed) {
-    Object.assign(this, { canvas, changed, isErasing: false, place: [0.5, 0.5] });
+    Object.assign(this, { canvas, changed, isErasing: false, radius: 0.06, place: [0.5, 0.5] });
     this.paint = canvas.getContext("2d");
     const listen = (kind, listener) => canvas.addEventListener(kind, listener);
     listen("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); this.isDown = true; this.stroke(event); });
@@ -35,7 +34,7 @@ class Brush {
     paint.globalCompositeOperation = this.isErasing ? "destination-out" : "source-over";
     paint.fillStyle = "#fff";
     paint.beginPath();
-    paint.arc(x, y, BRUSH * LONGEST, 0, 2 * Math.PI);
+    paint.arc(x, y, this.radius * LONGEST, 0, 2 * Math.PI);
     paint.fill();
     this.isPainted = true;
   }

@@ -225,6 +225,27 @@ def test_a_video_needs_a_photo(client):
     assert client.get("/scene").status_code == 404
 
 
+def test_a_mask_is_refused_before_any_photo(client, photo_file):
+    message = error_of(client.post("/api/mask", content=photo_file), 400, "RefusedError")
+    assert message == "there is no photo yet; bring one first"
+
+
+def test_large_masks_are_refused_by_what_they_claim_and_by_what_they_are(client, studio, monkeypatch):
+    monkeypatch.setattr(web_app_module, "MAX_MASK_BYTES", 1000)
+    assert "at most 1,000 bytes" in error_of(client.post("/api/mask", content=bytes(1001)), 413, "RefusedError")
+    parts = (bytes(400) for _ in range(4))
+    assert "at most 1,000 bytes" in error_of(client.post("/api/mask", content=parts), 413, "RefusedError")
+    assert list(studio.folder.iterdir()) == []
+
+
+def test_a_mask_that_is_no_picture_changes_nothing(client, studio, photo_file):
+    bring(client, studio, photo_file)
+    before = studio.motion
+    message = error_of(client.post("/api/mask", content=b"not a picture"), 422, "PhotoError")
+    assert message.startswith("not a photo that can be read here")
+    assert studio.motion is before
+
+
 # --- one job at a time ---
 
 

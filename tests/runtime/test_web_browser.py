@@ -137,3 +137,26 @@ def test_what_is_painted_moves_and_nothing_else(page, studio, photo, tmp_path):
     with page.expect_response("**/api/mask"):
         page.click("#clear")
     assert studio.motion.spectral_volume is studio.motion.predicted
+
+
+def test_the_keyboard_paints_with_a_brush_of_the_size_chosen(page, studio, photo, tmp_path):
+    Image.fromarray(photo).save(tmp_path / "leaf.png")
+    page.set_input_files("#file", tmp_path / "leaf.png")
+    page.wait_for_selector("#panel:visible")
+    page.frame_locator("#scene").locator("#picture").wait_for(state="visible")
+    page.click("#paint")
+    painted = """() => {
+      const mask = document.getElementById("mask"), { width, height } = mask;
+      const copy = new OffscreenCanvas(width, height).getContext("2d");
+      copy.drawImage(mask, 0, 0);
+      return copy.getImageData(0, 0, width, height).data.filter(Boolean).length;
+    }"""
+    areas = []
+    for size in ("0.02", "0.1"):
+        page.fill("#brush", size)
+        page.focus("#mask")
+        page.keyboard.press("ArrowRight")
+        with page.expect_response("**/api/mask"):
+            page.keyboard.press(" ")
+        areas.append(page.evaluate(painted))
+    assert 0 < 5 * areas[0] < areas[1]
