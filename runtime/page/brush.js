@@ -8,9 +8,14 @@ class Brush {
   constructor(canvas, changed) {
     Object.assign(this, { canvas, changed, isErasing: false, radius: 0.06, place: [0.5, 0.5] });
     this.paint = canvas.getContext("2d");
+    this.ring = document.createElement("i");  // where the brush is, and how large
+    Object.assign(this.ring, { className: "ring", hidden: true });
+    canvas.after(this.ring);
     const listen = (kind, listener) => canvas.addEventListener(kind, listener);
     listen("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); this.isDown = true; this.stroke(event); });
-    listen("pointermove", (event) => this.isDown && this.stroke(event));
+    listen("pointermove", (event) => (this.isDown ? this.stroke(event) : this.move(event)));
+    for (const kind of ["pointerleave", "blur"]) listen(kind, () => { this.ring.hidden = true; });
+    listen("focus", () => this.point());
     for (const kind of ["pointerup", "pointercancel"]) listen(kind, () => this.lift());
     listen("keydown", (event) => this.key(event));
   }
@@ -23,9 +28,22 @@ class Brush {
     for (const side of ["left", "top", "width", "height"]) canvas.style[side] = `${box[side]}px`;
   }
 
-  stroke(event) {
+  move(event) {
     const box = this.canvas.getBoundingClientRect();
     this.place = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    this.point();
+  }
+
+  /** Show where the brush is. */
+  point() {
+    const box = this.canvas.getBoundingClientRect(), side = 2 * this.radius * Math.max(box.width, box.height);
+    const lengths = { left: box.left + this.place[0] * box.width, top: box.top + this.place[1] * box.height, width: side, height: side };
+    for (const name in lengths) this.ring.style[name] = `${lengths[name]}px`;
+    this.ring.hidden = false;
+  }
+
+  stroke(event) {
+    this.move(event);
     this.dab();
   }
 
@@ -49,6 +67,7 @@ class Brush {
     if (by) this.place = this.place.map((at, i) => Math.min(Math.max(at + by[i], 0), 1));
     else if (event.key === " ") this.dab();
     else return;
+    this.point();
     event.preventDefault();
     if (event.key === " ") this.changed();
   }

@@ -156,6 +156,7 @@ def test_the_keyboard_paints_with_a_brush_of_the_size_chosen(page, studio, photo
         page.fill("#brush", size)
         page.focus("#mask")
         page.keyboard.press("ArrowRight")
+        assert page.is_visible(".ring")
         with page.expect_response("**/api/mask"):
             page.keyboard.press(" ")
         areas.append(page.evaluate(painted))
