@@ -128,7 +128,12 @@ def test_animate_as_json(folder, capsys):
 def test_animate_hands_its_options_on(folder):
     options = "--size 512x288 --steps 2 --seed 7 --backend cpu --memory-budget 128MiB --threads 1"
     run(["animate", "photo.png", "-o", "a.webp", "--seconds", ".2", "--bundle", "b", *options.split()])
-    assert FakeAnimator.last.calls == [("b", "cpu", "128MiB", 1), ("photo.png", 7, 2, (512, 288), Edit())]
+    assert FakeAnimator.last.calls == [("b", "cpu", "128MiB", 1), ("photo.png", 7, 2, (512, 288), Edit(), None)]
+
+
+def test_a_guided_loop_is_guided_to_its_length(folder):
+    run(["animate", "photo.png", "-o", "a.webp", "--seconds", ".2", "--speed", "0.5", "--loop", "guided"])
+    assert FakeAnimator.last.calls[1][-1] == pytest.approx(0.1)
 
 
 def test_editing_is_handed_on(folder):
@@ -136,7 +141,7 @@ def test_editing_is_handed_on(folder):
     options = "--gain 1:0.5,4-6:2 --wind 1.5 --wind-direction -90 --mask mask.png"
     edit = Edit({1: 0.5, 4: 2, 5: 2, 6: 2}, 1.5, -90, "mask.png")
     run(["animate", "photo.png", "-o", "a.webp", "--seconds", ".2", *options.split()])
-    assert FakeAnimator.last.calls[1][-1] == edit
+    assert FakeAnimator.last.calls[1][4] == edit
     run(["predict", "photo.png", "-o", "motion.npz", *options.split()])
     assert not read_motion("motion.npz").spectral_volume.any()
     run(["render", "photo.png", "--motion", "motion.npz", "-o", "a.webp", "--seconds", ".2", *options.split()])
@@ -165,7 +170,7 @@ def test_defaults_are_those_of_the_api():
     args = parser().parse_args(["animate", "photo.png", "-o", "a.mp4"])
     for method in (Animator.__init__, Animator.analyze, Scene.frames):
         for name, parameter in inspect.signature(method).parameters.items():
-            if parameter.default is not inspect.Parameter.empty and name not in ("out", "edit"):
+            if parameter.default is not inspect.Parameter.empty and name not in ("out", "edit", "loop_seconds"):
                 assert getattr(args, name) == parameter.default, name
 
 
