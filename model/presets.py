@@ -67,7 +67,7 @@ EDGE = Preset(
     denoiser_blocks=1,
     denoiser_attention=(False, True, True),
     pyramid_trunk="plain",
-    pyramid_channels=(16, 4, 4),
+    pyramid_channels=(16, 8, 8),
     synthesis_blocks=0,
     synthesis_filters=8,
 )

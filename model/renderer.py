@@ -51,6 +51,9 @@ class FeaturePyramid(nn.Module):
             levels[0].append(self.fine(photo))
             levels[1].append(self.mid(half))
             levels[2].append(self.coarse(torch.cat(scales, 1)))
+        else:  # the kernels of devices read eight channels at once
+            for level in levels[1:]:
+                level += [0 * plane for plane in level]
         fine, mid, coarse = (torch.cat(level, 1) for level in levels)
         return fine, mid, coarse
 

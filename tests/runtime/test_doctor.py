@@ -71,7 +71,7 @@ def test_both_onnx_runtimes_are_a_warning(capsys, without_engines, installed):
 
 
 def test_missing_driver_is_told_once_and_at_length(capsys, monkeypatch):
-    monkeypatch.setattr("stillwave.runtime.device.DRIVERS", ("no-such-library.so",))
+    monkeypatch.setattr("stillwave.runtime.device.contract.DRIVERS", ("no-such-library.so",))
     _, checks = checks_of(capsys)
     assert checks["NVIDIA driver"]["status"] == "missing"
     assert "install NVIDIA's driver" in checks["NVIDIA driver"]["detail"]

@@ -178,7 +178,7 @@ def test_unknown_backend_lists_those_there_are(network) -> None:
 
 @pytest.mark.parametrize("name", ["cuda", "tensorrt", "tensorrt-rtx"])
 def test_backend_without_its_device_is_refused_not_replaced(network, name, monkeypatch) -> None:
-    monkeypatch.setattr("stillwave.runtime.device.DRIVERS", ("no-such-library.so",))
+    monkeypatch.setattr("stillwave.runtime.device.contract.DRIVERS", ("no-such-library.so",))
     with pytest.raises(BackendError, match=r"no NVIDIA driver .*; install NVIDIA's driver .* or choose --backend cpu"):
         engine_for(name, network, "blocks", sizes=SIZES)
 
