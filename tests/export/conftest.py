@@ -57,7 +57,7 @@ def narrow() -> Preset:
         denoiser_channels=(16, 32, 32),
         denoiser_blocks=1,
         denoiser_attention=(False, True, True),
-        pyramid_channels=(16, 16, 32),
+        pyramid_channels=(24, 16, 32),
     )
 
 

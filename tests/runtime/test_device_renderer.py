@@ -173,7 +173,7 @@ def test_a_budget_that_cannot_hold_is_refused_before_anything_is_allocated(on_de
 
 def test_the_least_that_is_named_is_enough(on_device, photo, swaying):
     stages = on_device._device
-    layout = DeviceLayout(96, 160, (48, 80), 4, 150, (16, 32, 64), 4, False, 4096, 4096)
+    layout = DeviceLayout(96, 160, (48, 80), 4, 150, (16, 8, 8), 4, False, 4096, 4096)
     stages.budget = layout.plan().nbytes + sum(
         on_device.manifest.networks[name].weights_bytes for name in ("pyramid", "synthesis")
     )
