@@ -20,12 +20,13 @@ from machine import FOLDER, machine, result_path, write_result
 
 from stillwave.runtime import Animator, Scene
 from stillwave.runtime.cli import size as size_from_text
-from stillwave.runtime.loops import LOOPS, fade_shares, rhythm_for
+from stillwave.runtime.loops import LOOPS, fade_shares
 from stillwave.runtime.photo import Size
 from stillwave.runtime.renderer import PASS
 from stillwave.runtime.rhythm import Rhythm, natural_turns
 
 FPS = 30.0
+WAYS = (*LOOPS, "projection")
 FIGURES = ("seam_motion", "seam_pixels", "joint_motion", "joint_pixels", "energy", "speed", "cpu_s")
 COLUMNS = ("photo", "seconds", "loop", *FIGURES)
 
@@ -34,18 +35,20 @@ def main() -> None:
     args = parser().parse_args()
     print("".join(f"{name:>13}" for name in COLUMNS))
     with Animator(threads=args.threads) as animator:
-        rows = [row for photo in args.photos for row in compare(animator, photo, args.size, args.seconds)]
+        rows = [row for photo in args.photos for row in compare(animator, photo, args.size, args.seconds, args.loops)]
     if args.json:
         write_result(args.json, {"machine": machine(), "size": args.size, "loops": rows})
 
 
-def compare(animator: Animator, photo: Path, size: Size, lengths: list[float]) -> Iterator[dict[str, Any]]:
+def compare(
+    animator: Animator, photo: Path, size: Size, lengths: list[float], ways: list[str]
+) -> Iterator[dict[str, Any]]:
     """One row for each length and way."""
     with animator.analyze(photo, size=size) as scene:
         as_predicted = Rhythm(natural_turns(len(scene.spectral_volume), scene.num_frames))
         natural = motion_of(scene, as_predicted, scene.num_frames)
     for seconds in lengths:
-        for way in (*LOOPS, "projection"):
+        for way in ways:
             started = process_time()
             guided_s = round(seconds * FPS) / FPS if way == "guided" else None
             with animator.analyze(photo, size=size, loop_seconds=guided_s) as scene:
@@ -62,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     add("photos", type=Path, nargs="*", default=[photo], metavar="PHOTO", help=f"default: {photo.name}")
     add("--size", type=size_from_text, default="256x144", metavar="WxH", help="default: %(default)s")
     add("--seconds", type=float, nargs="+", default=[2.0, 3.7, 5.0, 7.5], help="default: %(default)s")
+    add("--loops", choices=WAYS, nargs="+", default=WAYS, metavar="WAY", help=f"of {', '.join(WAYS)}")
     add("--threads", type=int, default=0, help="default: one for each core")
     kept = result_path("loops")
     add("--json", type=Path, nargs="?", const=kept, metavar="FILE", help=f"without FILE: results/{kept.name}")
@@ -72,10 +76,9 @@ def measure(
     scene: Scene, natural: npt.NDArray[np.float64], seconds: float, loop: str, started: float
 ) -> dict[str, Any]:
     count = round(seconds * FPS)
-    turns = natural_turns(len(scene.spectral_volume), scene.num_frames) * scene.fps / FPS
     clip = [frame.astype(np.int16) for frame in scene.frames(seconds, FPS, loop=loop)]
     cpu_s = process_time() - started
-    motion = motion_of(scene, rhythm_for(loop, scene.spectral_volume, turns, count), count, loop == "crossfade")
+    motion = motion_of(scene, scene.rhythm(count, FPS, loop=loop), count, loop == "crossfade")
     pixels = [float(np.abs(a - b).mean()) for a, b in zip(clip, [*clip[1:], clip[0]], strict=True)]
     steps = list(np.linalg.norm(np.diff(motion, axis=0, append=motion[:1]), axis=-1).mean(1))
     return {

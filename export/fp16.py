@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-SMALLEST_STORED = 256  # values; biases and gains below this stay float32
+SMALLEST_STORED = 1024  # values; biases, gains and fixed filters below this stay float32
 
 # Statistics, powers and angles need more than 11 bits or the range of 8 exponent bits.
 FLOAT_OPERATORS = frozenset(

@@ -23,7 +23,6 @@ class Preset:
     pyramid_trunk: str  # "plain" or "resnet34"
     pyramid_channels: tuple[int, int, int]  # at 1, 1/2 and 1/4 of the frame; the first four hold the photo
     synthesis_blocks: int  # convolutions a level that gates see the pyramid through, or none
-    synthesis_filters: int  # of each colour, that gates mix
     latent_channels: int = 4
     num_frequencies: int = 16
     num_frames: int = 150
@@ -69,7 +68,6 @@ EDGE = Preset(
     pyramid_trunk="plain",
     pyramid_channels=(16, 8, 8),
     synthesis_blocks=0,
-    synthesis_filters=8,
 )
 
 PAPER = Preset(
@@ -86,7 +84,6 @@ PAPER = Preset(
     pyramid_trunk="resnet34",
     pyramid_channels=(32, 64, 128),
     synthesis_blocks=4,
-    synthesis_filters=16,
 )
 
 # Table 2 of the paper, at the sizes of `edge`. Splatting and the repeated photo: `stillwave evaluate video`.

@@ -2,6 +2,7 @@
 (paper section 5). The pyramid runs once a photo, the synthesis once a frame.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
@@ -15,7 +16,8 @@ PASSED = 4  # leading channels of every level: red, green, blue, and a one that 
 DETAILS = 4  # filters of the photo that are splatted beside its colours
 STILL_PX = 0.05  # activity, px on a grid of long side 256, below which the photo passes unchanged
 AWAY_PX = 0.2  # displacement, px of the frame, from which painting is at half its strength
-FEATURES = 24
+NEAR, AROUND = 14, 10  # features that gates are made of: of a pixel, and of what is around it
+SUMS = 16  # that gates weigh, of a colour
 
 
 def relu(x: Tensor) -> Tensor:
@@ -75,24 +77,25 @@ class Synthesis(nn.Module):
     motion     (B, 2, H, W) px of the frame; its fraction tells how much the bilinear splat blurred
     activity   (B, 1, H, W) px on a grid of long side 256: the largest mean motion nearby; runtime/renderer.py
 
-    The frame is the splatted photo, its holes filled from coarser levels, plus what the network paints: filters
-    of each colour, mixed by gates that are alike for all. Where nothing moves now, or ever does, the
-    photo passes through unchanged.
+    The frame is the splatted photo, its holes filled from coarser levels, plus what the network paints: sums over
+    the neighbours of each colour, weighed at every pixel by gates that are alike for all colours. Where nothing
+    moves now, or ever does, the photo passes through unchanged.
     """
 
     def __init__(self, preset: Preset):
         super().__init__()
         fine, mid, coarse = preset.pyramid_channels
-        blocks, filters = preset.synthesis_blocks, preset.synthesis_filters
+        blocks = preset.synthesis_blocks
         self.blocks = blocks
         if blocks:
             self.coarse, self.coarse_up = self.stack(coarse, blocks), nn.Conv2d(coarse, mid, 1)
             self.mid, self.mid_up = self.stack(mid, blocks), nn.Conv2d(mid, fine, 1)
             self.fine = nn.Sequential(nn.Conv2d(2 * fine, fine, 3, padding=1), self.stack(fine, blocks - 2))
-            self.context = zeroed(nn.Conv2d(fine, filters, 1))
-        self.filter = nn.Conv2d(2, filters, 5, padding=2, bias=False)
-        self.detail = nn.Conv2d(DETAILS, filters, 1, bias=False)
-        self.gate = nn.Sequential(nn.Conv2d(FEATURES, 16, 1), nn.LeakyReLU(0.1), zeroed(nn.Conv2d(16, filters, 1)))
+            self.context = zeroed(nn.Conv2d(fine, SUMS, 1))
+        self.around = nn.Conv2d(2, SUMS, 5, padding=2, bias=False)
+        with torch.no_grad():
+            self.around.weight[:] = sums_around()
+        self.gates = Gates()
 
     @staticmethod
     def stack(channels: int, count: int) -> nn.Sequential:
@@ -104,23 +107,67 @@ class Synthesis(nn.Module):
     def forward(
         self, level0: Tensor, level1: Tensor, level2: Tensor, still: Tensor, motion: Tensor, activity: Tensor
     ) -> Tensor:
-        warped = filled(level0, level1, level2, still)
+        passed = picked(level0, range(PASSED))
+        warped = filled(passed, level1, level2, still)
         difference = warped - still
-        gate = self.gate(features(warped, difference, level0[:, 3:4], motion, activity))
+        gate = self.gates(*features(warped, difference, passed[:, 3:], motion, activity), scale=4)
         if self.blocks:
             up = functional.interpolate(self.coarse_up(self.coarse(level2)), scale_factor=2.0, mode="nearest")
             up = functional.interpolate(self.mid_up(self.mid(level1 + up)), scale_factor=2.0, mode="nearest")
             gate = gate + self.context(relu(self.fine(torch.cat([level0, up], 1))))
-        # the details' share of each filter goes to the gates, which all colours have in common
-        detail_gate = functional.conv2d(gate, self.detail.weight.transpose(0, 1))
-        painted = []
-        for c in range(3):  # one after the other: a third of the memory
-            pair = torch.cat([warped[:, c : c + 1], difference[:, c : c + 1]], 1)
-            details = level0[:, PASSED + c * DETAILS : PASSED + (c + 1) * DETAILS]
-            filtered = (self.filter(pair) * gate).sum(1, keepdim=True)
-            painted.append(filtered + (details * detail_gate).sum(1, keepdim=True))
+        # one colour after the other: a third of the memory
+        painted = [added_up(self.sums(c, warped, difference, level0) * gate) for c in range(3)]
         presence = activity / (activity + STILL_PX) * moves_now(motion) * inside(activity)
         return warped + presence * torch.cat(painted, 1)
+
+    def sums(self, c: int, warped: Tensor, difference: Tensor, level0: Tensor) -> Tensor:
+        """What gates weigh of colour `c`, (B, SUMS, H, W): its surroundings in the splat, itself and its surroundings
+        in the difference from the photo, its splatted details, one that is spare.
+        """
+        pair = torch.cat([warped[:, c : c + 1], difference[:, c : c + 1]], 1)
+        first = PASSED + c * DETAILS
+        return self.around(pair) + picked(level0, range(first, first + DETAILS), SUMS, SUMS - 1 - DETAILS)
+
+
+class Gates(nn.Module):
+    """Features -> the weight of every sum (B, SUMS, H, W)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.near, self.around = nn.Conv2d(NEAR, 16, 1), nn.Conv2d(AROUND, 16, 1, bias=False)
+        self.weigh = zeroed(nn.Conv2d(16, SUMS, 1))
+
+    def forward(self, near: Tensor, around: Tensor, scale: int = 1) -> Tensor:
+        """near (B, NEAR, H, W);  around (B, AROUND, H / scale, W / scale)"""
+        hidden = self.around(around)
+        if scale > 1:
+            hidden = functional.interpolate(hidden, scale_factor=float(scale), mode="bilinear")
+        return self.weigh(functional.relu(self.near(near) + hidden))
+
+
+def sums_around() -> Tensor:
+    """The filters of a colour's splat and of its difference from the photo: (SUMS, 2, 5, 5)."""
+    filters = torch.zeros(SUMS, 2, 5, 5)
+    for ring in range(1, 6):
+        filters[ring - 1, 0] = filters[5 + ring, 1] = surround(ring)
+    filters[5, 1, 2, 2] = 1
+    return filters
+
+
+# Channels are picked and added up by convolutions with constants: engines keep channels in blocks of 16, and
+# unpacking them takes longer. Constants go through lists, which the exporter takes as such.
+
+
+def picked(x: Tensor, channels: range, count: int = 0, first: int = 0) -> Tensor:
+    """These channels, as those from `first` on of `count`; the others are 0."""
+    kernel = np.zeros((count or len(channels), x.shape[1], 1, 1))
+    kernel[range(first, first + len(channels)), channels] = 1
+    return functional.conv2d(x, x.new_tensor(kernel.tolist()))
+
+
+def added_up(x: Tensor) -> Tensor:
+    """All channels in one."""
+    return functional.conv2d(x, x.new_tensor(np.ones((1, x.shape[1], 1, 1)).tolist()))
 
 
 def colours_apart(image: Tensor) -> Tensor:
@@ -130,52 +177,68 @@ def colours_apart(image: Tensor) -> Tensor:
 
 def filled(level0: Tensor, level1: Tensor, level2: Tensor, still: Tensor) -> Tensor:
     """The splatted colours, where covered; else those at half size, those around at quarter size, the photo."""
-    around = functional.avg_pool2d(level2[:, :PASSED], 5, 1, 2)
+    level0, level1, level2 = (level[:, :PASSED] for level in (level0, level1, level2))
+    around = box(level2, 5)
     covered = around[:, 3:]
     around = torch.cat([around[:, :3] / (covered + 1e-6), covered / (covered + 0.02)], 1)
     image = still
-    for passed, scale in ((around, 4.0), (level1[:, :PASSED], 2.0), (level0[:, :PASSED], 1.0)):
+    for passed, scale in ((around, 4.0), (level1, 2.0), (level0, 1.0)):
         if scale > 1:
             passed = functional.interpolate(passed, scale_factor=scale, mode="bilinear")
         image = image + passed[:, 3:] * (passed[:, :3] - image)
     return image
 
 
-def features(warped: Tensor, difference: Tensor, coverage: Tensor, motion: Tensor, activity: Tensor) -> Tensor:
-    """What gates are made of, each -1..1, (B, FEATURES, H, W): how much things move here, ever and now, how the
-    bilinear splat blurred, how neighbours move apart, texture, distance from the photo, coverage, light.
+def features(
+    warped: Tensor, difference: Tensor, coverage: Tensor, motion: Tensor, activity: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What gates are made of, each 0..1. Of every pixel: how much things move here, ever and now, how the bilinear
+    splat blurred, how neighbours move apart, texture, distance from the photo, coverage, light, (B, NEAR, H, W);
+    of what is around it: speed, moving apart, texture, distance, (B, AROUND, H / 4, W / 4).
     """
     light = warped.mean(1, keepdim=True)
-    speed, stretch = (motion * motion).sum(1, keepdim=True), strain(motion)
-    rough = (functional.avg_pool2d(light, 3, 1, 1) - light).square()
-    changed = difference.square().mean(1, keepdim=True)
-    near = functional.avg_pool2d(torch.cat([rough, changed], 1), 3, 1, 1).sqrt()
-    # means of 12 x 12, every 4 pixels
-    pooled = functional.avg_pool2d(functional.avg_pool2d(torch.cat([speed, stretch, rough, changed], 1), 4), 3, 1, 1)
-    around = functional.interpolate(pooled, scale_factor=4.0, mode="bilinear").sqrt()
-    parts = [
+    parts = torch.cat([motion, slopes(motion), box(light, 3) - light, difference], 1)
+    # speed, moving apart, texture and distance: sums of squares of those parts
+    members = np.zeros((4, 10, 1, 1))
+    members[0, :2], members[1, 2:6], members[2, 6], members[3, 7:] = 1, 1, 1, 1 / 3
+    squares = functional.conv2d(parts * parts, parts.new_tensor(members.tolist()))
+    near = [
         *saturating(activity, 0.05, 0.3, 1, 4),
-        *saturating(around[:, :1], 0.1, 0.5, 2, 8),
         0.5 - 0.5 * torch.cos(2 * torch.pi * motion),
-        *saturating(stretch.sqrt(), 0.15, 1),
-        *saturating(around[:, 1:2], 0.15, 0.5),
-        *saturating(near, 0.015, 0.08),
-        *saturating(around[:, 2:], 0.015, 0.08),
+        *saturating(squares[:, 1:2].sqrt(), 0.15, 1),
+        *saturating(box(squares[:, 2:], 3).sqrt(), 0.015, 0.08),
         coverage,
         light,
     ]
-    return 2 * torch.cat(parts, 1) - 1
+    pooled = box(box(squares, 4, 4), 3).sqrt()  # means of 12 x 12
+    around = [
+        *saturating(pooled[:, :1], 0.1, 0.5, 2, 8),
+        *saturating(pooled[:, 1:2], 0.15, 0.5),
+        *saturating(pooled[:, 2:], 0.015, 0.08),
+    ]
+    return torch.cat(near, 1), torch.cat(around, 1)
 
 
 def saturating(x: Tensor, *scales: float) -> list[Tensor]:
     return [x / (x + scale) for scale in scales]
 
 
-def strain(motion: Tensor) -> Tensor:
-    """How much neighbours move apart, (B, 1, H, W): the sum of the squared central differences."""
-    ahead = motion.new_tensor([[[0, 0, 0], [-0.5, 0, 0.5], [0, 0, 0]], [[0, -0.5, 0], [0, 0, 0], [0, 0.5, 0]]])
-    x, y = (functional.conv2d(motion[:, i : i + 1], ahead[:, None], padding=1) for i in (0, 1))
-    return (x * x + y * y).sum(1, keepdim=True)
+def slopes(motion: Tensor) -> Tensor:
+    """Central differences of the motion, across and down: (B, 2, H, W) -> (B, 4, H, W). Their squares add up to
+    how much neighbours move apart.
+    """
+    kernels = np.zeros((2, 2, 2, 3, 3))  # of, across or down, from
+    for i in (0, 1):
+        kernels[i, 0, i, 1], kernels[i, 1, i, :, 1] = [-0.5, 0, 0.5], [-0.5, 0, 0.5]
+    return functional.conv2d(motion, motion.new_tensor(kernels.reshape(4, 2, 3, 3).tolist()), padding=1)
+
+
+def box(x: Tensor, size: int, stride: int = 1) -> Tensor:
+    """Means of size x size, every `stride` pixels, with zeros beyond the edge. A convolution: engines on a CPU take
+    several times as long to pool few channels.
+    """
+    kernel = np.multiply.outer(np.eye(x.shape[1]), np.full((size, size), 1 / size**2))
+    return functional.conv2d(x, x.new_tensor(kernel.tolist()), stride=stride, padding=(size - stride) // 2)
 
 
 def inside(plane: Tensor) -> Tensor:
@@ -187,7 +250,7 @@ def inside(plane: Tensor) -> Tensor:
 
 def moves_now(motion: Tensor) -> Tensor:
     """Whether anything nearby is off its place, (B, 1, H, W): 0 exactly where nothing is, else soon 1."""
-    square = functional.avg_pool2d((motion * motion).sum(1, keepdim=True), 8, 4, 2)
+    square = box((motion * motion).sum(1, keepdim=True), 8, 4)
     return functional.interpolate(square / (square + AWAY_PX**2), scale_factor=4.0, mode="bilinear")
 
 

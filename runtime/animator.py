@@ -83,7 +83,7 @@ class Animator:
             pixels = opened.pixels()
         volume = self.predict(pixels, seed, steps, loop_seconds)
         volume = edited(volume, edit or Edit(), opened.size, opened.source_size)
-        return self._scene(pixels, volume, layout, self.manifest.num_frames, self.manifest.fps)
+        return self._scene(pixels, volume, layout, self.manifest.num_frames, self.manifest.fps, is_predicted=True)
 
     def scene(
         self,
@@ -93,14 +93,18 @@ class Animator:
         num_frames: int = 150,
         fps: float = 30.0,
         edit: Edit | None = None,
+        is_predicted: bool = False,
     ) -> Scene:
-        """Render a motion that came from elsewhere, (K, 4, h, w) px on any grid over the whole photo."""
+        """Render a motion that came from elsewhere, (K, 4, h, w) px on any grid over the whole photo.
+
+        is_predicted  by `predict`: loops may begin with any of its moments, not only with its frame 0
+        """
         with Photo(photo, size, LONGEST_SIDE) as opened:
             volume = check_volume(spectral_volume, opened.size)
             volume = edited(volume, edit or Edit(), opened.size, opened.source_size)
             layout = self._layout(opened.size, volume.shape[:1:-1], len(volume), opened.reading_bytes)
             pixels = opened.pixels()
-        return self._scene(pixels, volume, layout, num_frames, fps)
+        return self._scene(pixels, volume, layout, num_frames, fps, is_predicted)
 
     def predict(
         self, pixels: Pixels, seed: int = 0, steps: int | None = None, loop_seconds: float | None = None
@@ -114,7 +118,8 @@ class Animator:
         volume = spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
         volume = spectrum.calibrate(volume, amplitude[0])
         num_frames = self.manifest.num_frames
-        spectrum.advance(volume, spectrum.starting_frame(volume, num_frames) / num_frames)
+        loop_frames = loop_seconds * self.manifest.fps if loop_seconds else None
+        spectrum.advance(volume, spectrum.starting_frame(volume, num_frames, loop_frames) / num_frames)
         grid_width, grid_height = spectrum.motion_grid(width, height)
         return spectrum.resize_volume(volume, grid_height, grid_width)
 
@@ -228,10 +233,16 @@ class Animator:
         return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes, is_guided)
 
     def _scene(
-        self, pixels: Pixels, volume: Float, layout: "Layout | DeviceLayout", num_frames: int, fps: float
+        self,
+        pixels: Pixels,
+        volume: Float,
+        layout: "Layout | DeviceLayout",
+        num_frames: int,
+        fps: float,
+        is_predicted: bool = False,
     ) -> Scene:
         if self._device:
-            return self._device.scene(pixels, volume, num_frames, fps)
+            return self._device.scene(pixels, volume, num_frames, fps, is_predicted)
         assert isinstance(layout, Layout)
         height, width = layout.padded
         extent = height / layout.height, width / layout.width
@@ -241,7 +252,7 @@ class Animator:
         synthesis = self._engine("synthesis", "still", tile)
         with self._engine("pyramid", "photo", tile) as pyramid:
             renderer = Renderer(layout, pyramid, synthesis, pixels, padded, num_frames, self.threads)
-        return Scene(renderer, volume, num_frames, fps)
+        return Scene(renderer, volume, num_frames, fps, is_predicted)
 
     def _engine(self, name: str, input_name: str, shape: tuple[int, ...]) -> Engine:
         """A network, made for an input (N, C, rows, columns) of this shape."""

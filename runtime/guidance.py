@@ -31,7 +31,7 @@ class LoopGuide:
         loop_frames: float,
     ):  # fmt: skip
         self.decoder, self.gradient, self.guide, self.amplitude = decoder, gradient, guide, amplitude
-        self.num_frames = num_frames
+        self.num_frames, self.loop_frames = num_frames, loop_frames
         # of a squared coefficient, px of the coarse grid
         self.scales = scales[1:, None, None, None] * np.float32(
             max(guide.shape[2:]) / spectrum.REFERENCE_SIDE / spectrum.COARSE
@@ -44,7 +44,7 @@ class LoopGuide:
         field = self._field(x_0)
         gains = spectrum.calibration(field, self.amplitude)
         field[1:] *= gains
-        begun = spectrum.starting_frame(field, self.num_frames) / self.num_frames
+        begun = spectrum.starting_frame(field, self.num_frames, self.loop_frames) / self.num_frames
         loss, slope = apart(spectrum.advance(field, begun), self.ends)
         slope = spectrum.advance(slope, -begun)  # a rotation backwards is its inverse
         gradient = self._gradient(x_0, slope[1:] * gains)

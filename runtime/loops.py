@@ -3,22 +3,30 @@
 The motion itself repeats after T frames only; docs/decisions/0014 compares the ways and says why.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from .rhythm import Double, Rhythm, parts_from_weights, swing
-from .spectrum import Float
+from .spectrum import Float, calm_moment, sparse_cells
 
 LOOPS = ("exact", "guided", "crossfade", "none")
 FADE = 0.25  # of a clip that is cross-faded
+MOMENTS = 300  # of a clip among which the one to begin with is looked for, at most
 GAIN = (0.5, 2.0)  # limits of what keeps the energy of frequencies that meet
 
 
-def rhythm_for(loop: str, volume: Float, turns: Double, num_frames: int) -> Rhythm:
-    """How the volume moves in a clip of `num_frames` whose natural rhythm is `turns` (K,) a frame."""
+def rhythm_for(loop: str, volume: Float, turns: Double, num_frames: int, is_predicted: bool = False) -> Rhythm:
+    """How the volume moves in a clip of `num_frames` whose natural rhythm is `turns` (K,) a frame.
+
+    is_predicted  by a model that is told nothing of time: whatever moment the clip begins with is the photo
+    """
     if loop not in LOOPS:
         raise ValueError(f"loop must be one of {', '.join(LOOPS)}, got {loop!r}")
     if loop == "exact":
-        return exact(volume, turns, num_frames)
+        rhythm = exact(volume, turns, num_frames)
+        is_changed = not np.allclose(rhythm.turns, turns, rtol=0, atol=1e-12)
+        return begun_calmly(rhythm, volume, num_frames) if is_predicted and is_changed else rhythm
     return guided(volume, turns, num_frames) if loop == "guided" else Rhythm(turns)
 
 
@@ -37,6 +45,16 @@ def exact(volume: Float, turns: Double, num_frames: int) -> Rhythm:
         if len(together) > 1:
             gains[together] *= _kept(volume[together], gains[together])
     return Rhythm(np.sign(turns) * whole / num_frames, np.diag(np.repeat(gains, 2)))
+
+
+def begun_calmly(rhythm: Rhythm, volume: Float, num_frames: int) -> Rhythm:
+    """The same closed motion from where its seam shows least: in another rhythm that is another moment."""
+    moments = np.linspace(0, num_frames, min(num_frames, MOMENTS), endpoint=False)
+    cells = sparse_cells(volume)
+    parts = np.ascontiguousarray(cells.reshape(len(volume), 2, 2, *cells.shape[2:]).swapaxes(1, 2))
+    parts = parts.reshape(2 * len(volume), 2, *cells.shape[2:])
+    now, before = (np.tensordot(rhythm.basis(list(moments - back)), parts, 1) for back in (0, 1))
+    return replace(rhythm, start=float(moments[calm_moment(now, now - before)]))
 
 
 def _kept(slices: Float, gains: Double) -> float:

@@ -28,12 +28,14 @@ class MotionFile:
     photo            (H, W, 3) uint8, the photo on that grid
     num_frames       T, after which the motion repeats
     fps              frames a second
+    is_predicted     by a model: a loop of it may begin with any of its moments; files without it: no
     """
 
     spectral_volume: Float
     photo: Pixels
     num_frames: int
     fps: float
+    is_predicted: bool = False
 
     def __post_init__(self) -> None:
         volume, photo = self.spectral_volume, self.photo
@@ -63,6 +65,7 @@ def write_motion(path: str | os.PathLike[str], motion: MotionFile) -> None:
         "photo": motion.photo,
         "num_frames": np.int64(motion.num_frames),
         "fps": np.float64(motion.fps),
+        "is_predicted": np.bool_(motion.is_predicted),
     }
     with atomic_output(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, array in arrays.items():
@@ -82,6 +85,7 @@ def read_motion(path: str | os.PathLike[str]) -> MotionFile:
                 _array(archive, "photo", np.uint8),
                 int(_number(archive, "num_frames", np.integer)),
                 float(_number(archive, "fps", np.number)),
+                "is_predicted.npy" in archive.namelist() and bool(_number(archive, "is_predicted", np.bool_)),
             )
     except MotionError as error:
         raise MotionError(f"{path}: {error}") from error

@@ -21,14 +21,17 @@ class Rhythm:
 
     turns   (K,) of every frequency in a frame of the clip
     mixing  (2K, 2K) that the parts (Re S_0, Im S_0, Re S_1, ...) go through first; None leaves them
+    start   frame of the motion that the clip begins with
     """
 
     turns: Double
     mixing: Double | None = None
+    start: float = 0.0
 
     def basis(self, frames: Sequence[float], magnify: float = 1.0) -> Float:
         """The kernels' matrix at these frames of the clip: (n, 2K) float32; all 0 at frame 0."""
         weights = magnify * swing(np.multiply.outer(np.asarray(frames, np.float64), self.turns))
+        weights *= np.exp(2j * np.pi * (self.start * self.turns % 1.0))
         parts = parts_from_weights(weights)
         mixed: Float = (parts if self.mixing is None else parts @ self.mixing).astype(np.float32)
         return mixed

@@ -43,11 +43,14 @@ class Scene:
     free its memory; frames it has given out stay valid.
     """
 
-    def __init__(self, renderer: FrameMaker, spectral_volume: Float, num_frames: int, fps: float):
+    def __init__(
+        self, renderer: FrameMaker, spectral_volume: Float, num_frames: int, fps: float, is_predicted: bool = False
+    ):
         self._renderer = renderer
         self.spectral_volume = spectral_volume  # (K, 4, h, w) float32, px of a grid over the photo
         self.num_frames = num_frames  # of the motion: it repeats after so many
         self.fps = fps  # of the motion
+        self.is_predicted = is_predicted  # loops may begin with any of its moments
         self.dynamics = Dynamics(len(spectral_volume), num_frames / fps)
         self._mobility: float | None = None
 
@@ -91,11 +94,15 @@ class Scene:
         out   uint8 (H, W, 3): every frame is written there and nothing is allocated
         """
         count = frame_count(seconds, fps)
-        step = check_number("speed", speed) * self.fps / fps
-        turns = natural_turns(len(self.spectral_volume), self.num_frames) * step
-        rhythm = rhythm_for(loop, self.spectral_volume, turns, count)
+        rhythm = self.rhythm(count, fps, speed, loop)
         check_number("magnify", magnify)
         return self._frames(rhythm, fade_shares(count) if loop == "crossfade" else np.zeros(count), magnify, out)
+
+    def rhythm(self, count: int, fps: float, speed: float = 1.0, loop: str = "exact") -> Rhythm:
+        """How the motion goes in a clip of `count` frames; see `frames`."""
+        step = check_number("speed", speed) * self.fps / fps
+        turns = natural_turns(len(self.spectral_volume), self.num_frames) * step
+        return rhythm_for(loop, self.spectral_volume, turns, count, self.is_predicted)
 
     def _frames(self, rhythm: Rhythm, shares: Double, magnify: float, out: Frame | None) -> Iterator[Frame]:
         """The clip; where a frame's share is not 0, so much of it is the frame one clip earlier."""

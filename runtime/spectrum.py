@@ -19,7 +19,7 @@ COHERENCE = 8.0  # grid cells; a latent covers 8
 COARSE = 4  # grid cells a side: COHERENCE is blurred on a grid of these, in a third of the time
 GRID_SIDES = (3, 16)  # least and most multiples that a side of the networks' grid is
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
-START_PACE = 0.75  # of the median pace: what a motion has at its first frame, at most
+START_PACE = 0.65  # of the median pace: what a motion has at its first frame, at most
 SPARSE = 8  # cells a side, of a grid of long side REFERENCE_SIDE, of which one is asked about pace
 
 
@@ -124,15 +124,31 @@ def advance(S: Float, turns: float) -> Float:
     return anchor(S)
 
 
-def starting_frame(S: Float, num_frames: int) -> int:
-    """The frame that a motion is best begun at: nearest to its mean, of those that it comes to at an
+def starting_frame(S: Float, num_frames: int, clip_frames: float | None = None) -> int:
+    """The frame that a motion is best begun at, for a clip of so many frames; see `calm_moment`."""
+    F = motion_from_volume(sparse_cells(S), num_frames)
+    return calm_moment(F, F - np.roll(F, 1, 0), clip_frames)
+
+
+def sparse_cells(S: Float) -> Float:
+    """One cell of every SPARSE x SPARSE, on a grid of long side REFERENCE_SIDE: enough to ask about pace."""
+    step = max(1, SPARSE * max(S.shape[2:]) // REFERENCE_SIDE)
+    return S[:, :, step // 2 :: step, step // 2 :: step]
+
+
+def calm_moment(F: Float, steps: Float, clip_frames: float | None = None) -> int:
+    """Which of these moments a motion is best begun at: the nearest to its mean of those that it comes to at an
     ordinary pace. Then no loop's seam is its fastest step, and the photo is bared least.
+
+    F, steps     (n, 2, h, w) displacements, periodic, and what they changed by in the frame before
+    clip_frames  of the clip, where it is less than the period: what is ordinary in it is what counts
     """
-    sparse = max(1, SPARSE * max(S.shape[2:]) // REFERENCE_SIDE)
-    F = motion_from_volume(S[:, :, sparse // 2 :: sparse, sparse // 2 :: sparse], num_frames)
-    pace = np.linalg.norm(F - np.roll(F, 1, 0), axis=1).mean((1, 2))
+    n = len(F)
+    pace = np.linalg.norm(steps, axis=1).mean((1, 2))
+    clips = (np.arange(n)[:, None] + np.arange(min(n, round(clip_frames or n)))) % n
+    ordinary = np.median(pace[clips], axis=1)
     distance = np.linalg.norm(F - F.mean(0), axis=1).mean((1, 2))
-    is_ordinary = pace <= max(START_PACE * float(np.median(pace)), float(pace.min()))
+    is_ordinary = pace <= np.maximum(START_PACE * ordinary, (pace / np.maximum(ordinary, QUIET_PX)).min() * ordinary)
     return int(np.where(is_ordinary, distance, np.inf).argmin())
 
 

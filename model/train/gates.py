@@ -1,6 +1,6 @@
-"""Stage 5a: the filters and gates of the synthesis, fitted to pixels drawn from whole frames.
+"""Stage 5a: the gates of the synthesis, fitted to pixels drawn from whole frames.
 
-A pixel's features and the sums its filters weigh are few numbers, so that thousands of pixels of every clip
+A pixel's features and the sums that gates weigh are few numbers, so that thousands of pixels of every clip
 make a step, at a hundredth of what crops cost; `stillwave train renderer` goes on from there.
 
 `stillwave train gates CLIPS --pool POOL --pairs PAIRS -o RUN`
@@ -21,7 +21,7 @@ from tqdm import tqdm
 from stillwave.kernels import splat
 
 from ..presets import PRESETS
-from ..renderer import DETAILS, PASSED, STILL_PX, Renderer, colours_apart, features, filled, moves_now, surround
+from ..renderer import AROUND, NEAR, STILL_PX, Gates, Renderer, features, filled, moves_now
 from ..samples import load_clips
 from .pairs import SCENE_TIMES, Starts, pair_from_file, planes
 
@@ -33,17 +33,12 @@ FLOOR = 0.02  # of a picture's error: what is nearly right already does not coun
 
 @dataclass
 class Pixels:
-    """Pixels of one clip or scene: N x (features), N x 3 x (sums filters weigh), N x 3 error of the splat."""
+    """Pixels of one clip or scene: N x (features), N x 3 x (sums that gates weigh), N x 3 error of the splat."""
 
     features: Tensor
     sums: Tensor
     error: Tensor
     presence: Tensor
-
-
-RINGS = torch.stack([surround(ring) for ring in range(1, 6)])
-CENTRE = torch.zeros(5, 5).index_put((torch.tensor(2), torch.tensor(2)), torch.tensor(1.0))
-COLOURS, CHANGES = RINGS, torch.cat([CENTRE[None], RINGS])  # filters of the splat, and of its difference from the photo
 
 
 def splatted(renderer: Renderer, photo: Tensor, motion: Tensor, importance: Tensor) -> list[Tensor]:
@@ -66,16 +61,14 @@ def pixels_of(renderer: Renderer, pair, count: int, rng: np.random.Generator) ->
     levels = splatted(renderer, photo, motion, importance)
     warped = filled(*levels, photo)
     difference = warped - photo
-    found = features(warped, difference, levels[0][:, 3:4], motion, activity)
-    details = levels[0][:, PASSED : PASSED + 3 * DETAILS].reshape(3, DETAILS, *photo.shape[2:])
-    filtered = ((warped, COLOURS), (difference, CHANGES))
-    sums = [functional.conv2d(colours_apart(x), filters[:, None], padding=2) for x, filters in filtered]
-    bank = torch.cat([*sums, details], 1).permute(2, 3, 0, 1)
+    near, around = features(warped, difference, levels[0][:, 3:4], motion, activity)
+    found = torch.cat([near, functional.interpolate(around, scale_factor=4.0, mode="bilinear")], 1)
+    bank = torch.stack([renderer.synthesis.sums(c, warped, difference, levels[0])[0] for c in range(3)])
     presence = activity / (activity + STILL_PX) * moves_now(motion)
     H, W = photo.shape[2:]
     rows, columns = (torch.from_numpy(rng.integers(2, side - 2, count)) for side in (H, W))
     chosen = [x[0].permute(1, 2, 0)[rows, columns] for x in (found, frame - warped, presence)]
-    return [chosen[0], bank[rows, columns], chosen[1], chosen[2]]
+    return [chosen[0], bank.permute(2, 3, 0, 1)[rows, columns], chosen[1], chosen[2]]
 
 
 def collect(renderer: Renderer, starts: Starts, scenes: list[Path], rng: np.random.Generator) -> list[Pixels]:
@@ -91,19 +84,14 @@ def collect(renderer: Renderer, starts: Starts, scenes: list[Path], rng: np.rand
     return groups
 
 
-def painted(weights: Tensor, gate: nn.Module, group: Pixels, chosen: Tensor | slice) -> Tensor:
-    gates = gate(group.features[chosen][..., None, None])[..., 0, 0]
-    return (group.sums[chosen] @ weights * gates[:, None]).sum(2) * group.presence[chosen]
+def painted(gates: Gates, group: Pixels, chosen: Tensor | slice) -> Tensor:
+    near, around = group.features[chosen][..., None, None].split([NEAR, AROUND], 1)
+    return (group.sums[chosen] * gates(near, around)[:, None, :, 0, 0]).sum(2) * group.presence[chosen]
 
 
-def fit(renderer: Renderer, groups: list[Pixels], num_clips: int, steps: int, rng: np.random.Generator) -> None:
+def fit(gates: Gates, groups: list[Pixels], num_clips: int, steps: int, rng: np.random.Generator) -> None:
     """Minimise the mean over pictures of the logarithm of the squared error, which is PSNR."""
-    synthesis = renderer.synthesis
-    count = synthesis.detail.out_channels
-    weights = nn.Parameter(0.1 * torch.randn(len(COLOURS) + len(CHANGES) + DETAILS, count))
-    nn.init.normal_(synthesis.gate[-1].weight, 0, 0.02)
-    parameters = [weights, *synthesis.gate.parameters()]
-    optimiser = torch.optim.AdamW(parameters, 5e-3, betas=(0.9, 0.99), weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(gates.parameters(), 5e-3, betas=(0.9, 0.99), weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, steps, pct_start=0.05)
     floors = [FLOOR * group.error.square().mean() for group in groups]
     for _ in tqdm(range(steps), desc="fit", mininterval=10):
@@ -112,37 +100,19 @@ def fit(renderer: Renderer, groups: list[Pixels], num_clips: int, steps: int, rn
         for i in (*rng.permutation(num_clips)[:GROUPS], *scenes):
             group, share = groups[i], 1 if i < num_clips else SCENE_WEIGHT
             chosen = torch.from_numpy(rng.integers(0, len(group.error), 3000))
-            error = group.error[chosen] - painted(weights, synthesis.gate, group, chosen)
+            error = group.error[chosen] - painted(gates, group, chosen)
             loss = loss + share * (error.square().mean() + floors[i]).log()
         optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 5.0)
+        nn.utils.clip_grad_norm_(gates.parameters(), 5.0)
         optimiser.step()
         schedule.step()
-    write(renderer, weights.detach())
 
 
-def write(renderer: Renderer, weights: Tensor) -> None:
-    """The fitted sums as the kernels of the synthesis."""
-    colours, changes, details = weights.T.split([len(COLOURS), len(CHANGES), DETAILS], 1)
-    synthesis = renderer.synthesis
-    with torch.no_grad():
-        synthesis.filter.weight[:, 0] = torch.einsum("fr,rhw->fhw", colours, COLOURS)
-        synthesis.filter.weight[:, 1] = torch.einsum("fr,rhw->fhw", changes, CHANGES)
-        synthesis.detail.weight[:] = details[:, :, None, None]
-
-
-def gain_db(renderer: Renderer, group: Pixels) -> float:
+@torch.no_grad()
+def gain_db(gates: Gates, group: Pixels) -> float:
     """What painting gains over the filled splat on these pixels."""
-    synthesis = renderer.synthesis
-    flat = torch.cat([kernels.weight.flatten(1) for kernels in (synthesis.filter, synthesis.detail)], 1)
-    basis = torch.zeros(len(COLOURS) + len(CHANGES) + DETAILS, flat.shape[1])
-    basis[: len(COLOURS), :25] = COLOURS.flatten(1)
-    basis[len(COLOURS) : -DETAILS, 25:50] = CHANGES.flatten(1)
-    basis[-DETAILS:, 50:] = torch.eye(DETAILS)
-    with torch.no_grad():
-        weights = torch.linalg.lstsq(basis.T, flat.T).solution
-        left = group.error - painted(weights, synthesis.gate, group, slice(None))
+    left = group.error - painted(gates, group, slice(None))
     return 10 * torch.log10(group.error.square().mean() / left.square().mean()).item()
 
 
@@ -169,9 +139,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     groups = collect(renderer, Starts(clips), scenes, rng)
     held = [i for i, clip in enumerate(clips) if clip.name in args.without]
     learned = [group for i, group in enumerate(groups) if i not in held]
-    fit(renderer, learned, len(clips) - len(held), args.steps, rng)
+    fit(renderer.synthesis.gates, learned, len(clips) - len(held), args.steps, rng)
     for i, clip in enumerate(clips):
-        print(f"{clip.name:<22}{gain_db(renderer, groups[i]):+6.2f} dB{'   held out' if i in held else ''}")
+        gained = gain_db(renderer.synthesis.gates, groups[i])
+        print(f"{clip.name:<22}{gained:+6.2f} dB{'   held out' if i in held else ''}")
     torch.save({"average": renderer.state_dict()}, args.run / "gates.pt")
 
 

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> Outcome:
         num_frequencies, _, height, width = volume.shape
         manifest = animator.manifest
         photo = resize(pixels, (width, height))
-        write_motion(args.output, MotionFile(volume, photo, manifest.num_frames, manifest.fps))
+        write_motion(args.output, MotionFile(volume, photo, manifest.num_frames, manifest.fps, is_predicted=True))
     total_s = perf_counter() - started
     return Outcome(
         {

@@ -18,7 +18,13 @@ def run(args: argparse.Namespace) -> Outcome:
     with (
         Animator(args.bundle, args.backend, budget_beside(args), args.threads) as animator,
         animator.scene(
-            args.photo, motion.spectral_volume, args.size, motion.num_frames, motion.fps, edit_from(args)
+            args.photo,
+            motion.spectral_volume,
+            args.size,
+            motion.num_frames,
+            motion.fps,
+            edit_from(args),
+            motion.is_predicted,
         ) as scene,
     ):
         return write_clip(scene, args, started)

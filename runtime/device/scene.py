@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterator
 
-from ..loops import rhythm_for
 from ..rhythm import Double, Rhythm, natural_turns
 from ..scene import Frame, Scene, check_number, frame_count
 from ..spectrum import Float
@@ -17,8 +16,10 @@ AHEAD = 2  # frames under way while one is read
 class DeviceScene(Scene):
     """As `Scene`, and `device_frame`, `device_frames`."""
 
-    def __init__(self, renderer: DeviceRenderer, spectral_volume: Float, num_frames: int, fps: float):
-        super().__init__(renderer, spectral_volume, num_frames, fps)
+    def __init__(
+        self, renderer: DeviceRenderer, spectral_volume: Float, num_frames: int, fps: float, is_predicted: bool = False
+    ):
+        super().__init__(renderer, spectral_volume, num_frames, fps, is_predicted)
         self._on_device = renderer
 
     def device_frame(self, t: float, magnify: float = 1.0, is_nv12: bool = False) -> DeviceFrame:
@@ -42,9 +43,8 @@ class DeviceScene(Scene):
         """Frames of a video in the device's memory, each valid until the next; see `frames`. No crossfade."""
         if loop == "crossfade":
             raise ValueError("frames that stay on the device are not blended; choose another loop than crossfade")
-        count, step = frame_count(seconds, fps), check_number("speed", speed) * self.fps / fps
-        turns = natural_turns(len(self.spectral_volume), self.num_frames) * step
-        rhythm = rhythm_for(loop, self.spectral_volume, turns, count)
+        count = frame_count(seconds, fps)
+        rhythm = self.rhythm(count, fps, speed, loop)
         for first in range(0, count, PASS):
             basis = rhythm.basis(range(first, min(first + PASS, count)), check_number("magnify", magnify))
             for motion in self._on_device.motions(basis):

@@ -52,7 +52,9 @@ class DeviceStages:
             self._forget_analysis()
             raise
 
-    def scene(self, pixels: Pixels, volume: Float, num_frames: int, fps: float) -> DeviceScene:
+    def scene(
+        self, pixels: Pixels, volume: Float, num_frames: int, fps: float, is_predicted: bool = False
+    ) -> DeviceScene:
         """pixels uint8 (H, W, 3), volume (K, 4, h, w) px of a grid over the photo."""
         self.device.make_current()
         height, width = pixels.shape[:2]
@@ -70,7 +72,7 @@ class DeviceStages:
             where = self.device, self.stream, self.kernels
             renderer = DeviceRenderer(layout, *where, pyramid, synthesis, pixels, padded)
         self._renderers.add(renderer)
-        return DeviceScene(renderer, volume, num_frames, fps)
+        return DeviceScene(renderer, volume, num_frames, fps, is_predicted)
 
     def layout(self, size: Size, volume_shape: tuple[int, ...], num_frames: int) -> DeviceLayout:
         """Sizes of a scene, without the engines' workspaces; refused where not even that fits."""

@@ -110,12 +110,12 @@ def test_rendering_alone_can_be_replaced(monkeypatch, folder, weights, tmp_path)
     shutil.copytree(folder, copy)
     before = Bundle.open(copy).manifest
     with torch.no_grad():
-        weights.renderer.synthesis.gate[-1].bias += 1
+        weights.renderer.synthesis.gates.weigh.bias += 1
     try:
         after = writer.replace_rendering(copy, EDGE, weights.renderer)
     finally:
         with torch.no_grad():
-            weights.renderer.synthesis.gate[-1].bias -= 1
+            weights.renderer.synthesis.gates.weigh.bias -= 1
     assert Bundle.open(copy).manifest == after
     changed = {name for name in before.files if before.files[name] != after.files[name]}
     assert changed == {"synthesis.onnx"}  # the pyramid's weights are the same

@@ -6,7 +6,7 @@ import torch
 
 from stillwave.model.presets import EDGE
 from stillwave.model.renderer import Renderer
-from stillwave.model.train.gates import CHANGES, COLOURS, DETAILS, Pixels, gain_db, painted, pixels_of, write
+from stillwave.model.train.gates import Pixels, gain_db, painted, pixels_of
 from stillwave.model.train.pairs import planes
 
 H, W = 48, 64
@@ -26,9 +26,8 @@ def pair():
 def renderer() -> Renderer:
     torch.manual_seed(0)
     renderer = Renderer(EDGE).requires_grad_(False)
-    for parameter in renderer.synthesis.gate[-1].parameters():
+    for parameter in renderer.synthesis.gates.weigh.parameters():
         parameter.normal_(0, 0.3)
-    write(renderer, torch.randn(len(COLOURS) + len(CHANGES) + DETAILS, EDGE.synthesis_filters))
     return renderer
 
 
@@ -41,14 +40,13 @@ def test_what_is_fitted_is_what_is_rendered(pair, renderer) -> None:
     target = frame[0].permute(1, 2, 0)[rows, across]
     group = Pixels(*columns)
     error = (target - rendered).square().mean()
-    assert gain_db(renderer, group) == pytest.approx(
+    assert gain_db(renderer.synthesis.gates, group) == pytest.approx(
         10 * torch.log10(group.error.square().mean() / error).item(), abs=0.02
     )
 
 
 def test_gates_at_zero_paint_nothing(pair, renderer) -> None:
     group = Pixels(*pixels_of(renderer, pair, 50, np.random.default_rng(1)))
-    for parameter in renderer.synthesis.gate[-1].parameters():
+    for parameter in renderer.synthesis.gates.weigh.parameters():
         parameter.zero_()
-    weights = torch.randn(len(COLOURS) + len(CHANGES) + DETAILS, EDGE.synthesis_filters)
-    assert not painted(weights, renderer.synthesis.gate, group, slice(None)).any()
+    assert not painted(renderer.synthesis.gates, group, slice(None)).any()

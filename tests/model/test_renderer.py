@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stillwave.model.presets import EDGE
-from stillwave.model.renderer import Renderer, filled, inside, moves_now, strain, surround
+from stillwave.model.renderer import Renderer, filled, inside, moves_now, slopes, surround
 from stillwave.model.splat import softmax_splat
 
 H, W = 32, 48
@@ -28,7 +28,7 @@ def trained() -> Renderer:
     """Weights as a training may leave them: no layer at its initial zero."""
     torch.manual_seed(1)
     renderer = Renderer(EDGE).requires_grad_(False)
-    for parameter in renderer.synthesis.gate[-1].parameters():
+    for parameter in renderer.synthesis.gates.weigh.parameters():
         parameter.normal_(0, 0.5)
     return renderer
 
@@ -77,8 +77,8 @@ def test_every_weight_learns(photo, motion, trained) -> None:
     assert without == []
 
 
-def test_strain_is_of_motion_that_differs_between_neighbours(motion) -> None:
-    found = strain(motion)[0, 0, 1:-1, 1:-1]
+def test_slopes_are_of_motion_that_differs_between_neighbours(motion) -> None:
+    found = slopes(motion).square().sum(1)[0, 1:-1, 1:-1]
     edge = W // 2 - 1  # of the cropped map: a central difference spans two columns
     assert found[:, edge - 1 : edge + 1].min() == 1
     assert not found[:, : edge - 1].any()

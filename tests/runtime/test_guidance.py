@@ -46,7 +46,7 @@ def test_it_steps_down_the_gradient_that_autograd_finds() -> None:
     field = loop_guide._field(x_0)
     gains = spectrum.calibration(field, amplitude)
     field[1:] *= gains
-    start = spectrum.starting_frame(field, T) / T
+    start = spectrum.starting_frame(field, T, 111.0) / T
     down, across = (torch.from_numpy(dense(side)) for side in (ROWS, COLUMNS))
     latents = torch.from_numpy(x_0.copy()).requires_grad_()
     coefficients = decoder(latents, torch.from_numpy(guide))

@@ -66,6 +66,28 @@ def test_exact_keeps_energy_and_rhythm(count) -> None:
     assert 0.8 < speed / natural_speed < 1.15
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("count", [24, 37, 75, 1000])
+def test_a_predicted_loop_begins_at_an_ordinary_pace_with_the_photo(seed, count) -> None:
+    S = np.tile(volume(seed)[:, :, :1, :1], (1, 1, 16, 16))  # a thing that sways as one
+    rhythm = rhythm_for("exact", S, TURNS, count, is_predicted=True)
+    F = motion(rhythm, S, range(count))
+    assert not F[0].any()
+    pace = np.linalg.norm(F - np.roll(F, 1, 0), axis=1).mean((1, 2))
+    assert pace[0] <= 0.75 * np.median(pace)
+    # the same closed motion as from the start, begun at another of its moments
+    as_it_came = motion(exact(S, TURNS, count), S, np.arange(count) + rhythm.start)
+    np.testing.assert_allclose(F, as_it_came - as_it_came[0], atol=1e-4)
+
+
+def test_a_measured_loop_begins_where_it_was_measured() -> None:
+    assert rhythm_for("exact", volume(), TURNS, 37).start == 0
+
+
+def test_a_predicted_loop_of_its_own_length_has_begun_already() -> None:
+    assert rhythm_for("exact", volume(), TURNS, 2 * T, is_predicted=True).start == 0
+
+
 def test_what_is_too_slow_for_a_turn_gets_no_faster() -> None:
     """A third of a turn becomes a whole one of a third of the size."""
     S = np.zeros((2, 4, 3, 3), np.float32)

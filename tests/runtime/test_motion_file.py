@@ -28,6 +28,17 @@ def test_motion_comes_back_as_written(tmp_path):
     np.testing.assert_array_equal(read.photo, motion().photo)
     assert (read.num_frames, read.fps) == (150, 29.97)
     assert read.spectral_volume.dtype == np.float32
+    assert read.is_predicted is False
+
+
+def test_a_predicted_motion_stays_one(tmp_path):
+    write_motion(tmp_path / "a.npz", motion(is_predicted=True))
+    assert read_motion(tmp_path / "a.npz").is_predicted is True
+
+
+def test_a_file_that_does_not_say_is_not_of_a_model(tmp_path):
+    np.savez(tmp_path / "a.npz", **arrays())
+    assert read_motion(tmp_path / "a.npz").is_predicted is False
 
 
 def test_equal_motions_become_equal_bytes(tmp_path):
@@ -39,7 +50,7 @@ def test_equal_motions_become_equal_bytes(tmp_path):
 def test_numpy_reads_what_stillwave_writes_and_the_reverse(tmp_path):
     write_motion(tmp_path / "a.npz", motion())
     with np.load(tmp_path / "a.npz") as archive:
-        assert sorted(archive) == ["fps", "num_frames", "photo", "spectral_volume"]
+        assert sorted(archive) == ["fps", "is_predicted", "num_frames", "photo", "spectral_volume"]
         np.testing.assert_array_equal(archive["photo"], motion().photo)
     for save in (np.savez, np.savez_compressed):
         save(tmp_path / "b.npz", **arrays(note="other arrays are not read"))
@@ -146,7 +157,7 @@ def test_absent_and_foreign_files_are_refused(tmp_path):
 
 def test_mutated_files_are_read_or_refused(tmp_path):
     path, outcomes = tmp_path / "a.npz", set()
-    write_motion(path, motion())
+    write_motion(path, motion(spectral_volume=np.ones((2, 4, 4, 4), np.float32), photo=np.ones((4, 4, 3), np.uint8)))
     clean = path.read_bytes()
     random = np.random.default_rng(0)
     for _ in range(200):

@@ -186,6 +186,15 @@ def test_a_motion_begins_at_an_ordinary_pace_where_it_is_nearest_to_its_mean() -
     assert not is_ordinary[distance.argmin()]  # pace costs something here
 
 
+def test_what_is_an_ordinary_pace_is_asked_of_the_clip() -> None:
+    """Moment 4 is nearest to the mean, then 7; both are slow, but 4 begins a clip of four that is slow all through."""
+    pace = np.array([9, 9, 9, 9, 3, 3, 3, 3], np.float32)
+    F = np.array([0, 20, 0, 20, 10.1, 0, 20, 10.4], np.float32)
+    F, steps = (x[:, None, None, None] * np.array([1, 0], np.float32)[:, None, None] for x in (F, pace))
+    assert spectrum.calm_moment(F, steps) == 4
+    assert spectrum.calm_moment(F, steps, clip_frames=4) == 7
+
+
 def test_a_motion_that_never_slows_or_never_moves_begins_somewhere() -> None:
     assert 0 <= spectrum.starting_frame(swinging(1.0, 1.0), T) < T
     assert 0 <= spectrum.starting_frame(np.zeros((K, 4, 16, 16), np.float32), T) < T
