@@ -58,9 +58,9 @@ class TimedAnimator(Animator):
         predict = super().predict
         return self._watch.timed("predict, whole", self._photo, lambda: predict(*arguments))
 
-    def _scene(self, *arguments: Any) -> Scene:
+    def _scene(self, *arguments: Any, **named: Any) -> Scene:
         scene = super()._scene
-        return self._watch.timed("set up scene, whole", self._photo, lambda: scene(*arguments))
+        return self._watch.timed("set up scene, whole", self._photo, lambda: scene(*arguments, **named))
 
     def _engine(self, name: str, input_name: str, shape: tuple[int, ...]) -> Engine:
         load = super()._engine
