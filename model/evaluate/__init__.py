@@ -1,1 +1,1 @@
-"""Measures of motion and of rendering against real clips. `stillwave evaluate motion|render|video CLIPS`."""
+"""Measures of motion and of rendering against real clips. `stillwave evaluate motion|steps|render|video CLIPS`."""

@@ -1,10 +1,10 @@
-"""`stillwave evaluate motion|render|video CLIPS`."""
+"""`stillwave evaluate motion|steps|render|video CLIPS`."""
 
 import importlib
 import sys
 from collections.abc import Sequence
 
-MEASURES = ("motion", "render", "video")
+MEASURES = ("motion", "steps", "render", "video")
 
 
 def main(arguments: Sequence[str]) -> None:

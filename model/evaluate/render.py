@@ -101,7 +101,13 @@ def compare_frame(
         "moving_gain_db": in_motion,
         "ssim_gain": structural_similarity(ours, target) - structural_similarity(average, target),
         "start_gain_db": psnr(start, target) - base,
+        "sharpness": laplacian_power(ours) / laplacian_power(target),
+        "average_sharpness": laplacian_power(average) / laplacian_power(target),
     }
+
+
+def laplacian_power(image: np.ndarray) -> float:
+    return float(np.square(cv2.Laplacian(image.astype(np.float32).mean(2), cv2.CV_32F)).mean())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

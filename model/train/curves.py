@@ -45,7 +45,14 @@ def smoothed(values: np.ndarray) -> np.ndarray:
     return np.convolve(values, kernel, "same") / np.convolve(np.ones_like(values), kernel, "same")
 
 
-def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], title: str, x: np.ndarray, y: np.ndarray) -> None:
+def draw_panel(
+    draw: ImageDraw.ImageDraw,
+    corner: tuple[int, int],
+    title: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    is_log_across: bool = False,
+) -> None:
     """One curve, its middle 98 % filling the panel, logarithmic where it spans a decade."""
     font = ImageFont.load_default(12)
     left, top = corner[0] + MARGIN, corner[1] + 24
@@ -61,7 +68,8 @@ def draw_panel(draw: ImageDraw.ImageDraw, corner: tuple[int, int], title: str, x
     draw.rectangle((left, top, left + width, top + height), outline=(220, 224, 230))
     draw.text((left, top + height + 4), f"{x[0]:.0f}", INK, font)
     draw.text((left + width, top + height + 4), f"{x[-1]:.0f} steps", INK, font, anchor="ra")
-    across = left + width * (x - x[0]) / max(x[-1] - x[0], 1)
+    along = np.log(x) if is_log_across else x
+    across = left + width * (along - along[0]) / max(along[-1] - along[0], 1)
     for curve, colour in ((scaled, RAW), (smoothed(scaled), SMOOTH)):
         down = top + height * (1 - np.clip((curve - low) / span, 0, 1))
         draw.line(list(zip(across.tolist(), down.tolist(), strict=True)), colour, 1 if colour == RAW else 2)

@@ -1,7 +1,9 @@
 """Stage 5a: the gates of the synthesis, fitted to pixels drawn from whole frames.
 
 A pixel's features and the sums that gates weigh are few numbers, so that thousands of pixels of every clip
-make a step, at a hundredth of what crops cost; `stillwave train renderer` goes on from there.
+make a step, at a hundredth of what crops cost; `stillwave train renderer` goes on from there. Each pixel comes with
+its four neighbours: what is nearest to the frame is blurred wherever the motion is uncertain, and a loop would be sharp
+at the photo alone; so the frame's sharpness, the power of its Laplacian, is asked for beside its pixels.
 
 `stillwave train gates CLIPS --pool POOL --pairs PAIRS -o RUN`
 """
@@ -21,24 +23,31 @@ from tqdm import tqdm
 from stillwave.kernels import splat
 
 from ..presets import PRESETS
-from ..renderer import AROUND, NEAR, STILL_PX, Gates, Renderer, features, filled, moves_now
+from ..renderer import AROUND, NEAR, STILL_PX, SUMS, Gates, Renderer, features, filled, moves_now
 from ..samples import load_clips
 from .pairs import SCENE_TIMES, Starts, pair_from_file, planes
 
-FRAMES, PIXELS = 8, 4000  # of every clip; scenes give half as many pixels of every frame
+FRAMES, PIXELS = 8, 1500  # of every clip, pixels with their neighbours; scenes give half as many of every frame
 GROUPS, SCENES = 6, 3  # clips and scenes a step
 SCENE_WEIGHT = 0.3
+SHARPNESS = 0.15  # what a squared e-fold of sharpness costs, in e-folds of squared error
+WEIGHT_DECAY = 0.3  # little data, and motion larger than any in it is met
+QUIET = 1e-8  # power of a Laplacian, of colours 0..1, below which there is nothing to see
 FLOOR = 0.02  # of a picture's error: what is nearly right already does not count for more
 
 
 @dataclass
 class Pixels:
-    """Pixels of one clip or scene: N x (features), N x 3 x (sums that gates weigh), N x 3 error of the splat."""
+    """Pixels of one clip or scene, each with the four around it."""
 
-    features: Tensor
-    sums: Tensor
-    error: Tensor
-    presence: Tensor
+    features: Tensor  # (N, 5, NEAR + AROUND)
+    sums: Tensor  # (N, 5, 3, SUMS) that gates weigh
+    splat: Tensor  # (N, 5, 3)
+    frame: Tensor  # (N, 5, 3)
+    presence: Tensor  # (N, 5, 1)
+
+
+DOWN, ACROSS = np.array([0, -1, 1, 0, 0]), np.array([0, 0, 0, -1, 1])  # a pixel, those above, below and beside it
 
 
 def splatted(renderer: Renderer, photo: Tensor, motion: Tensor, importance: Tensor) -> list[Tensor]:
@@ -56,7 +65,7 @@ def splatted(renderer: Renderer, photo: Tensor, motion: Tensor, importance: Tens
 
 @torch.no_grad()
 def pixels_of(renderer: Renderer, pair, count: int, rng: np.random.Generator) -> list[Tensor]:
-    """A random `count` of a frame's pixels, as the columns of `Pixels`."""
+    """A random `count` of a frame's pixels, as the fields of `Pixels`."""
     photo, frame, motion, importance, activity = (x[None] for x in planes(pair))
     levels = splatted(renderer, photo, motion, importance)
     warped = filled(*levels, photo)
@@ -66,9 +75,11 @@ def pixels_of(renderer: Renderer, pair, count: int, rng: np.random.Generator) ->
     bank = torch.stack([renderer.synthesis.sums(c, warped, difference, levels[0])[0] for c in range(3)])
     presence = activity / (activity + STILL_PX) * moves_now(motion)
     H, W = photo.shape[2:]
-    rows, columns = (torch.from_numpy(rng.integers(2, side - 2, count)) for side in (H, W))
-    chosen = [x[0].permute(1, 2, 0)[rows, columns] for x in (found, frame - warped, presence)]
-    return [chosen[0], bank.permute(2, 3, 0, 1)[rows, columns], chosen[1], chosen[2]]
+    rows, columns = (rng.integers(3, side - 3, count)[:, None] + by for side, by in ((H, DOWN), (W, ACROSS)))
+    planes_of = found[0], bank.reshape(-1, H, W), warped[0], frame[0], presence[0]
+    fields = [x[:, rows, columns].permute(1, 2, 0) for x in planes_of]
+    fields[1] = fields[1].reshape(count, 5, 3, -1)
+    return fields
 
 
 def collect(renderer: Renderer, starts: Starts, scenes: list[Path], rng: np.random.Generator) -> list[Pixels]:
@@ -85,23 +96,32 @@ def collect(renderer: Renderer, starts: Starts, scenes: list[Path], rng: np.rand
 
 
 def painted(gates: Gates, group: Pixels, chosen: Tensor | slice) -> Tensor:
-    near, around = group.features[chosen][..., None, None].split([NEAR, AROUND], 1)
-    return (group.sums[chosen] * gates(near, around)[:, None, :, 0, 0]).sum(2) * group.presence[chosen]
+    """The frame as it is painted: (n, 5, 3)."""
+    columns = group.features[chosen].flatten(0, 1)[..., None, None]
+    weights = gates(*columns.split([NEAR, AROUND], 1)).reshape(-1, 5, 1, SUMS)
+    return group.splat[chosen] + (group.sums[chosen] * weights).sum(3) * group.presence[chosen]
+
+
+def sharpness(patches: Tensor, presence: Tensor) -> Tensor:
+    """The power of the Laplacian where anything moves, of (n, 5, 3)."""
+    return ((patches[:, 1:].mean(1) - patches[:, 0]) * presence[:, 0]).square().mean()
 
 
 def fit(gates: Gates, groups: list[Pixels], num_clips: int, steps: int, rng: np.random.Generator) -> None:
-    """Minimise the mean over pictures of the logarithm of the squared error, which is PSNR."""
-    optimiser = torch.optim.AdamW(gates.parameters(), 5e-3, betas=(0.9, 0.99), weight_decay=1e-3)
+    """Minimise the pictures' mean logarithm of the squared error, which is PSNR, near the frames' sharpness."""
+    optimiser = torch.optim.AdamW(gates.parameters(), 5e-3, betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, steps, pct_start=0.05)
-    floors = [FLOOR * group.error.square().mean() for group in groups]
+    floors = [FLOOR * (group.frame - group.splat).square().mean() for group in groups]
     for _ in tqdm(range(steps), desc="fit", mininterval=10):
         loss = torch.zeros(())
         scenes = rng.permutation(np.arange(num_clips, len(groups)))[:SCENES]
         for i in (*rng.permutation(num_clips)[:GROUPS], *scenes):
             group, share = groups[i], 1 if i < num_clips else SCENE_WEIGHT
-            chosen = torch.from_numpy(rng.integers(0, len(group.error), 3000))
-            error = group.error[chosen] - painted(gates, group, chosen)
-            loss = loss + share * (error.square().mean() + floors[i]).log()
+            chosen = torch.from_numpy(rng.integers(0, len(group.frame), 1000))
+            found, wanted, presence = painted(gates, group, chosen), group.frame[chosen], group.presence[chosen]
+            blurred = (sharpness(found, presence) + QUIET).log() - (sharpness(wanted, presence) + QUIET).log()
+            error = ((wanted - found).square().mean() + floors[i]).log()
+            loss = loss + share * (error + SHARPNESS * blurred.square())
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(gates.parameters(), 5.0)
@@ -110,10 +130,12 @@ def fit(gates: Gates, groups: list[Pixels], num_clips: int, steps: int, rng: np.
 
 
 @torch.no_grad()
-def gain_db(gates: Gates, group: Pixels) -> float:
-    """What painting gains over the filled splat on these pixels."""
-    left = group.error - painted(gates, group, slice(None))
-    return 10 * torch.log10(group.error.square().mean() / left.square().mean()).item()
+def gain_db(gates: Gates, group: Pixels) -> tuple[float, float]:
+    """What painting gains over the filled splat on these pixels, and its sharpness over the frame's."""
+    found = painted(gates, group, slice(None))
+    errors = ((group.frame - x).square().mean() for x in (group.splat, found))
+    sharp = (sharpness(x, group.presence) for x in (found, group.frame))
+    return 10 * torch.log10(torch.div(*errors)).item(), torch.div(*sharp).item()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -124,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--run", type=Path, required=True)
     parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--without", nargs="*", default=[], help="clips to hold out, and to report")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(arguments)
     torch.manual_seed(3)
@@ -141,8 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     learned = [group for i, group in enumerate(groups) if i not in held]
     fit(renderer.synthesis.gates, learned, len(clips) - len(held), args.steps, rng)
     for i, clip in enumerate(clips):
-        gained = gain_db(renderer.synthesis.gates, groups[i])
-        print(f"{clip.name:<22}{gained:+6.2f} dB{'   held out' if i in held else ''}")
+        gained, sharp = gain_db(renderer.synthesis.gates, groups[i])
+        print(f"{clip.name:<22}{gained:+6.2f} dB{sharp:8.0%} sharp{'   held out' if i in held else ''}")
     torch.save({"average": renderer.state_dict()}, args.run / "gates.pt")
 
 
