@@ -22,6 +22,7 @@ from .measures import compare_motion
 from .motion import photo_gradient
 from .table import Row, mean_row, print_table
 
+PLOTTED = ("auc", "auc_textured", "rank", "rank_textured", "power_decades", "shape_decades", "apart", "cpu_s")
 COUNTS = (1, 2, 3, 4, 6, 8, 16, 50, 250)
 
 
@@ -31,7 +32,7 @@ def apart(volume: np.ndarray, other: np.ndarray) -> float:
     common = (z.conj() * w).sum((1, 2, 3))
     moments = np.arange(0, 1, 1 / (16 * len(volume)))
     most = (np.exp(-2j * np.pi * np.outer(moments, np.arange(1, len(volume)))) @ common).real.max()
-    return float(1 + ((abs(z) ** 2).sum() - 2 * most) / (abs(w) ** 2).sum())
+    return max(0.0, float(1 + ((abs(z) ** 2).sum() - 2 * most) / (abs(w) ** 2).sum()))
 
 
 def measured(animator: Animator, clips: list, counts: Sequence[int], seed: int) -> dict[int, Row]:
@@ -53,15 +54,16 @@ def measured(animator: Animator, clips: list, counts: Sequence[int], seed: int) 
 
 
 def plot(rows: dict[int, Row]) -> Image.Image:
-    """A panel for each measure that all rows have, steps on a logarithmic axis."""
+    """A panel for each of the measures that a model is judged by, from 0 to 1 where they go so far, over log steps."""
     counts = np.array(list(rows), float)
-    names = [name for name in rows[max(rows)] if np.isfinite([row[name] for row in rows.values()]).all()]
-    image = Image.new("RGB", (COLUMNS * PANEL[0], -(-len(names) // COLUMNS) * PANEL[1]), PAPER)
+    curves = {name: np.array([row[name] for row in rows.values()]) for name in PLOTTED}
+    curves = {name: curve for name, curve in curves.items() if np.isfinite(curve).all()}
+    image = Image.new("RGB", (COLUMNS * PANEL[0], -(-len(curves) // COLUMNS) * PANEL[1]), PAPER)
     draw = ImageDraw.Draw(image)
-    for i, name in enumerate(names):
+    for i, (name, curve) in enumerate(curves.items()):
         corner = (i % COLUMNS * PANEL[0], i // COLUMNS * PANEL[1])
-        values = np.array([row[name] for row in rows.values()])
-        draw_panel(draw, corner, f"{name}, most steps", counts, values, is_log_across=True)
+        limits = (0.0, 1.0) if 0 <= curve.min() and curve.max() <= 1 else None
+        draw_panel(draw, corner, f"{name} at {counts[-1]:.0f}", counts, curve, is_log_across=True, limits=limits)
     return image
 
 

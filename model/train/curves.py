@@ -52,14 +52,15 @@ def draw_panel(
     x: np.ndarray,
     y: np.ndarray,
     is_log_across: bool = False,
+    limits: tuple[float, float] | None = None,
 ) -> None:
-    """One curve, its middle 98 % filling the panel, logarithmic where it spans a decade."""
+    """One curve, its middle 98 % filling the panel if there are no limits, logarithmic where it spans a decade."""
     font = ImageFont.load_default(12)
     left, top = corner[0] + MARGIN, corner[1] + 24
     width, height = PANEL[0] - MARGIN - 12, PANEL[1] - 48
-    is_log = y.min() > 0 and np.percentile(y, 99) > 10 * np.percentile(y, 1)
+    is_log = not limits and y.min() > 0 and np.percentile(y, 99) > 10 * np.percentile(y, 1)
     scaled = np.log10(y) if is_log else y
-    low, high = np.percentile(scaled, [1, 99])
+    low, high = limits or np.percentile(scaled, [1, 99])
     span = max(high - low, 1e-9)
     draw.text((left, corner[1] + 4), f"{title}: {smoothed(y)[-1]:.4g}", INK, font)
     for value in (low, high):
