@@ -116,6 +116,60 @@ class Halving(ctypes.Structure):
     _fields_ = [("values", ctypes.c_void_p), ("halves", ctypes.c_void_p), ("count", ctypes.c_int64)]
 
 
+class Axis(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("cells", "weights")],
+        *[(name, ctypes.c_int) for name in ("size", "size_out", "count")],
+    ]
+
+
+class Planes(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("planes", "out", "scales")],
+        *[(name, Axis) for name in ("rows", "columns")],
+        ("slices", ctypes.c_int),
+        *[(name, ctypes.c_float) for name in ("to_x", "to_y")],
+    ]
+
+
+class Blur(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("planes", "out", "weights", "share")],
+        *[(name, ctypes.c_int) for name in ("count", "height", "width", "reach")],
+    ]
+
+
+class Gains(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("slices", "amplitude", "gain")],
+        *[(name, ctypes.c_int) for name in ("count", "height", "width", "rows", "columns")],
+        *[(name, ctypes.c_float) for name in ("to_px", "quiet")],
+    ]
+
+
+class Calibration(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("slices", "gain")],
+        *[(name, Axis) for name in ("rows", "columns")],
+        ("count", ctypes.c_int),
+    ]
+
+
+class Paces(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("volume", "circle", "pace", "distance")],
+        *[(name, ctypes.c_int) for name in ("frequencies", "num_frames", "height", "width", "first", "step")],
+    ]
+
+
+class Turning(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("volume", "turns", "largest")],
+        ("pixels", ctypes.c_int64),
+        ("frequencies", ctypes.c_int),
+    ]
+
+
 ARGUMENTS: dict[str, type[ctypes.Structure]] = {
     "block": Packing,
     "motion": Blocks,
@@ -134,6 +188,13 @@ ARGUMENTS: dict[str, type[ctypes.Structure]] = {
     "rgb": Picture,
     "nv12": Picture,
     "halve": Halving,
+    "interpolate": Planes,
+    "blur": Blur,
+    "gain": Gains,
+    "calibrate": Calibration,
+    "pace": Paces,
+    "advance": Turning,
+    "start": Turning,
 }
 
 
@@ -200,6 +261,44 @@ def halve(halving: Halving) -> Launch:
     if halving.count % 8:
         raise ValueError(f"halving takes a multiple of 8 values, got {halving.count}")
     return launch("halve", halving.count // 8, halving)
+
+
+def interpolate(planes: Planes) -> Launch:
+    """Slices (slices, 4, ...) on another grid; of coefficients, with scales, in px."""
+    return launch("interpolate", 4 * planes.slices * planes.rows.size_out * planes.columns.size_out, planes)
+
+
+def blur(argument: Blur) -> Launch:
+    return launch("blur", argument.count * argument.height * argument.width, argument)
+
+
+def gain(gains: Gains) -> Launch:
+    """Factors that bring slices to the expected amplitude, (count, rows, columns)."""
+    if gains.height % gains.rows or gains.width % gains.columns:
+        grids = f"{gains.columns} x {gains.rows} of {gains.width} x {gains.height}"
+        raise ValueError(f"a cell of the amplitude is a whole number of the slices', got {grids}")
+    return launch("gain", gains.count * gains.rows * gains.columns, gains)
+
+
+def calibrate(calibration: Calibration) -> Launch:
+    """Slices times their factors, in place."""
+    pixels = calibration.rows.size_out * calibration.columns.size_out
+    return launch("calibrate", calibration.count * pixels, calibration)
+
+
+def pace(paces: Paces) -> Launch:
+    """How fast and how far from its mean a volume's motion is at every frame."""
+    return Launch("pace", paces.num_frames, paces)
+
+
+def advance(turning: Turning) -> Launch:
+    """A volume begun later, anchored, in place."""
+    return launch("advance", turning.pixels, turning)
+
+
+def start(turning: Turning) -> Launch:
+    """A volume whose first frame is the photo, in place, where `largest` of S_0 is not 0."""
+    return launch("start", turning.pixels, turning)
 
 
 @dataclass(frozen=True)

@@ -4,3 +4,4 @@
 #include "importance.cu"
 #include "motion.cu"
 #include "splat.cu"
+#include "volume.cu"

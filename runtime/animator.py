@@ -35,6 +35,7 @@ from .spectrum import Float
 if TYPE_CHECKING:
     from .device.layout import DeviceLayout
     from .device.stages import DeviceStages
+    from .device.volume import DeviceVolume
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -81,9 +82,13 @@ class Animator:
             grid = spectrum.motion_grid(*opened.size)
             layout = self._layout(opened.size, grid, None, opened.reading_bytes, is_guided)
             pixels = opened.pixels()
-        volume = self.predict(pixels, seed, steps, loop_seconds)
-        volume = edited(volume, edit or Edit(), opened.size, opened.source_size)
-        return self._scene(pixels, volume, layout, self.manifest.num_frames, self.manifest.fps, is_predicted=True)
+        edit = edit or Edit()
+        num_frames, fps = self.manifest.num_frames, self.manifest.fps
+        if self._device and edit.is_none:  # an edit is the host's
+            stays = self._predicted_on(self._device, pixels, seed, steps, loop_seconds)
+            return self._device.scene(pixels, stays, num_frames, fps, is_predicted=True)
+        volume = edited(self.predict(pixels, seed, steps, loop_seconds), edit, opened.size, opened.source_size)
+        return self._scene(pixels, volume, layout, num_frames, fps, is_predicted=True)
 
     def scene(
         self,
@@ -110,10 +115,11 @@ class Animator:
         self, pixels: Pixels, seed: int = 0, steps: int | None = None, loop_seconds: float | None = None
     ) -> Float:
         """The photo's spectral volume (K, 4, h, w), px of a grid of its own shape, long side 256; see `analyze`."""
+        if self._device:
+            return self._predicted_on(self._device, pixels, seed, steps).read()
         height, width = pixels.shape[:2]
-        grid = spectrum.network_grid(width, height, self.manifest.grid_multiple)
         steps = steps or self.manifest.schedule.steps
-        coefficients, amplitude = self._coefficients(pixels, grid, seed, steps, loop_seconds)
+        coefficients, amplitude = self._coefficients(pixels, seed, steps, loop_seconds)
         scales = np.asarray(self.manifest.scales, np.float32)
         volume = spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
         volume = spectrum.calibrate(volume, amplitude[0])
@@ -140,16 +146,24 @@ class Animator:
             return {"on the device": {"block": layout.plan().nbytes}}
         return analysis_parts(self.manifest, size) | scene_parts(self.manifest, layout)
 
-    def _coefficients(
-        self, pixels: Pixels, grid: Size, seed: int, steps: int, loop_seconds: float | None
-    ) -> tuple[Float, Float]:
-        """What the networks predict: coefficients (K-1, 4, Hg, Wg) and expected amplitude (1, K-1, h, w)."""
+    def _predicted_on(self, device: "DeviceStages", pixels: Pixels, seed: int, steps: int | None) -> "DeviceVolume":
+        """As `predict`, not copied to the host."""
+        planes, noise, grid = self._inputs(pixels, seed)
+        grid_out = spectrum.motion_grid(pixels.shape[1], pixels.shape[0])
+        return device.predict(planes, noise, grid, grid_out, steps or self.manifest.schedule.steps)
+
+    def _inputs(self, pixels: Pixels, seed: int) -> tuple[Float, Float, Size]:
+        """What the networks start from: photo (1, 3, 2 Hg, 2 Wg), noise (K-1, C, h, w), and their grid."""
+        grid = spectrum.network_grid(pixels.shape[1], pixels.shape[0], self.manifest.grid_multiple)
         photo = resize(pixels, (2 * grid[0], 2 * grid[1]))
         planes = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
         cells = (side // self.manifest.latent_stride for side in reversed(grid))
-        noise = initial_noise(seed, (self.manifest.num_frequencies - 1, self.manifest.latent_channels, *cells))
-        if self._device:
-            return self._device.coefficients(planes, noise, grid, steps)
+        shape = self.manifest.num_frequencies - 1, self.manifest.latent_channels, *cells
+        return planes, initial_noise(seed, shape), grid
+
+    def _coefficients(self, pixels: Pixels, seed: int, steps: int, loop_seconds: float | None) -> tuple[Float, Float]:
+        """What the networks predict: coefficients (K-1, 4, Hg, Wg) and expected amplitude (1, K-1, h, w)."""
+        planes, noise, _ = self._inputs(pixels, seed)
         condition, guide, amplitude = self._encode(planes)
         with self._loop_guide(guide, amplitude[0], loop_seconds) as loop_guide:
             latents = self._sample(condition, noise, steps, loop_guide)
@@ -227,9 +241,9 @@ class Animator:
         reading_bytes: int = 0,
         is_guided: bool = False,
     ) -> "Layout | DeviceLayout":
-        count = num_frequencies or self.manifest.num_frequencies
+        count, is_predicted = num_frequencies or self.manifest.num_frequencies, num_frequencies is None
         if self._device:
-            return self._device.layout(size, (count, 4, grid[1], grid[0]), self.manifest.num_frames)
+            return self._device.layout(size, (count, 4, grid[1], grid[0]), self.manifest.num_frames, is_predicted)
         return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes, is_guided)
 
     def _scene(

@@ -3,6 +3,7 @@
 The motion itself repeats after T frames only; docs/decisions/0014 compares the ways and says why.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,9 +17,12 @@ MOMENTS = 300  # of a clip among which the one to begin with is looked for, at m
 GAIN = (0.5, 2.0)  # limits of what keeps the energy of frequencies that meet
 
 
-def rhythm_for(loop: str, volume: Float, turns: Double, num_frames: int, is_predicted: bool = False) -> Rhythm:
+def rhythm_for(
+    loop: str, volume: Callable[[], Float], turns: Double, num_frames: int, is_predicted: bool = False
+) -> Rhythm:
     """How the volume moves in a clip of `num_frames` whose natural rhythm is `turns` (K,) a frame.
 
+    volume        gives it; called only where it matters, since one on a device has to be copied
     is_predicted  by a model that is told nothing of time: whatever moment the clip begins with is the photo
     """
     if loop not in LOOPS:
@@ -26,11 +30,11 @@ def rhythm_for(loop: str, volume: Float, turns: Double, num_frames: int, is_pred
     if loop == "exact":
         rhythm = exact(volume, turns, num_frames)
         is_changed = not np.allclose(rhythm.turns, turns, rtol=0, atol=1e-12)
-        return begun_calmly(rhythm, volume, num_frames) if is_predicted and is_changed else rhythm
+        return begun_calmly(rhythm, volume(), num_frames) if is_predicted and is_changed else rhythm
     return guided(volume, turns, num_frames) if loop == "guided" else Rhythm(turns)
 
 
-def exact(volume: Float, turns: Double, num_frames: int) -> Rhythm:
+def exact(volume: Callable[[], Float], turns: Double, num_frames: int) -> Rhythm:
     """Every frequency moved to the nearest whole number of turns in the clip, but to one at least.
 
     What is too slow for a turn is sped up to one and made smaller in proportion, so that nothing
@@ -43,7 +47,7 @@ def exact(volume: Float, turns: Double, num_frames: int) -> Rhythm:
     for turn in np.unique(whole[whole > 0]):
         together = np.flatnonzero(whole == turn)
         if len(together) > 1:
-            gains[together] *= _kept(volume[together], gains[together])
+            gains[together] *= _kept(volume()[together], gains[together])
     return Rhythm(np.sign(turns) * whole / num_frames, np.diag(np.repeat(gains, 2)))
 
 
@@ -64,7 +68,7 @@ def _kept(slices: Float, gains: Double) -> float:
     return float(np.clip(np.sqrt(apart / max(together, 1e-12)), *GAIN)) if apart else 1.0
 
 
-def guided(volume: Float, turns: Double, num_frames: int) -> Rhythm:
+def guided(volume: Callable[[], Float], turns: Double, num_frames: int) -> Rhythm:
     """The natural rhythm of the nearest motion that closes: position and velocity agree at both ends.
 
     What self-guidance (eq. 5, see guidance.py) leaves to be done, in closed form.
@@ -73,7 +77,7 @@ def guided(volume: Float, turns: Double, num_frames: int) -> Rhythm:
     (Matheron's rule), and where steepest descent of |A S|^2, preconditioned by P, ends.
     """
     ends = ends_apart(turns, num_frames)
-    power = np.repeat([float((slice_**2).mean()) for slice_ in volume], 2)
+    power = np.repeat([float((slice_**2).mean()) for slice_ in volume()], 2)
     spread = power[:, None] * ends.T
     return Rhythm(turns, np.eye(len(power)) - spread @ np.linalg.pinv(ends @ spread, hermitian=True) @ ends)
 

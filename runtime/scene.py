@@ -44,15 +44,30 @@ class Scene:
     """
 
     def __init__(
-        self, renderer: FrameMaker, spectral_volume: Float, num_frames: int, fps: float, is_predicted: bool = False
+        self,
+        renderer: FrameMaker,
+        spectral_volume: Float | None,
+        num_frames: int,
+        fps: float,
+        is_predicted: bool = False,
     ):
         self._renderer = renderer
-        self.spectral_volume = spectral_volume  # (K, 4, h, w) float32, px of a grid over the photo
+        self._volume = spectral_volume
         self.num_frames = num_frames  # of the motion: it repeats after so many
         self.fps = fps  # of the motion
         self.is_predicted = is_predicted  # loops may begin with any of its moments
-        self.dynamics = Dynamics(len(spectral_volume), num_frames / fps)
+        self.dynamics = Dynamics(self.num_frequencies, num_frames / fps)
         self._mobility: float | None = None
+
+    @property
+    def spectral_volume(self) -> Float:
+        """How it moves: (K, 4, h, w) float32, px of a grid over the photo."""
+        assert self._volume is not None  # but in DeviceScene, which gets it
+        return self._volume
+
+    @property
+    def num_frequencies(self) -> int:
+        return int(self._renderer.layout.num_frequencies)
 
     @property
     def photo(self) -> Frame:
@@ -69,7 +84,7 @@ class Scene:
 
         `preview` leaves out the synthesis network: some ten times as fast, frayed where the motion is large.
         """
-        rhythm = Rhythm(natural_turns(len(self.spectral_volume), self.num_frames))
+        rhythm = Rhythm(natural_turns(self.num_frequencies, self.num_frames))
         basis = rhythm.basis([check_number("t", t)], check_number("magnify", magnify))
         out = self._frame_buffer(out)
         self._render(self._renderer.motions(basis)[0], out, preview)
@@ -101,8 +116,8 @@ class Scene:
     def rhythm(self, count: int, fps: float, speed: float = 1.0, loop: str = "exact") -> Rhythm:
         """How the motion goes in a clip of `count` frames; see `frames`."""
         step = check_number("speed", speed) * self.fps / fps
-        turns = natural_turns(len(self.spectral_volume), self.num_frames) * step
-        return rhythm_for(loop, self.spectral_volume, turns, count, self.is_predicted)
+        turns = natural_turns(self.num_frequencies, self.num_frames) * step
+        return rhythm_for(loop, lambda: self.spectral_volume, turns, count, self.is_predicted)
 
     def _frames(self, rhythm: Rhythm, shares: Double, magnify: float, out: Frame | None) -> Iterator[Frame]:
         """The clip; where a frame's share is not 0, so much of it is the frame one clip earlier."""

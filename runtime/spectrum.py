@@ -117,37 +117,53 @@ def advance(S: Float, turns: float) -> Float:
 
     A model that is told nothing of time samples either with the same right.
     """
-    angles = 2 * np.pi * np.arange(len(S)) * turns
-    for slice_, cos, sin in zip(S, np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32), strict=True):
+    for slice_, cos, sin in zip(S, *turns_of(len(S), turns), strict=True):
         re, im = slice_[0::2].copy(), slice_[1::2].copy()
         slice_[0::2], slice_[1::2] = cos * re - sin * im, sin * re + cos * im
     return anchor(S)
 
 
+def turns_of(num_frequencies: int, turns: float) -> tuple[Float, Float]:
+    """Cosine and sine (K,) of what so many turns of the period are for every frequency."""
+    angles = 2 * np.pi * np.arange(num_frequencies) * turns
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
 def starting_frame(S: Float, num_frames: int, clip_frames: float | None = None) -> int:
-    """The frame that a motion is best begun at, for a clip of so many frames; see `calm_moment`."""
+    """The frame that a motion is best begun at, for a clip of so many frames; see `calmest`."""
     F = motion_from_volume(sparse_cells(S), num_frames)
     return calm_moment(F, F - np.roll(F, 1, 0), clip_frames)
 
 
 def sparse_cells(S: Float) -> Float:
     """One cell of every SPARSE x SPARSE, on a grid of long side REFERENCE_SIDE: enough to ask about pace."""
-    step = max(1, SPARSE * max(S.shape[2:]) // REFERENCE_SIDE)
+    step = sparse_step(*S.shape[2:])
     return S[:, :, step // 2 :: step, step // 2 :: step]
 
 
+def sparse_step(height: int, width: int) -> int:
+    return max(1, SPARSE * max(height, width) // REFERENCE_SIDE)
+
+
 def calm_moment(F: Float, steps: Float, clip_frames: float | None = None) -> int:
-    """Which of these moments a motion is best begun at: the nearest to its mean of those that it comes to at an
+    """The `calmest` of these moments.
+
+    F, steps  (n, 2, h, w) displacements, periodic, and what they changed by in the frame before
+    """
+    pace = np.linalg.norm(steps, axis=1).mean((1, 2))
+    return calmest(pace, np.linalg.norm(F - F.mean(0), axis=1).mean((1, 2)), clip_frames)
+
+
+def calmest(pace: Float, distance: Float, clip_frames: float | None = None) -> int:
+    """Which moment a motion is best begun at: the nearest to its mean of those that it comes to at an
     ordinary pace. Then no loop's seam is its fastest step, and the photo is bared least.
 
-    F, steps     (n, 2, h, w) displacements, periodic, and what they changed by in the frame before
-    clip_frames  of the clip, where it is less than the period: what is ordinary in it is what counts
+    pace, distance  (n,) of every moment, from the frame before and from the mean
+    clip_frames     of the clip, where it is less than the period: what is ordinary in it is what counts
     """
-    n = len(F)
-    pace = np.linalg.norm(steps, axis=1).mean((1, 2))
+    n = len(pace)
     clips = (np.arange(n)[:, None] + np.arange(min(n, round(clip_frames or n)))) % n
     ordinary = np.median(pace[clips], axis=1)
-    distance = np.linalg.norm(F - F.mean(0), axis=1).mean((1, 2))
     is_ordinary = pace <= np.maximum(START_PACE * ordinary, (pace / np.maximum(ordinary, QUIET_PX)).min() * ordinary)
     return int(np.where(is_ordinary, distance, np.inf).argmin())
 
@@ -172,11 +188,8 @@ def coherent(S: Float) -> Float:
 def blur(S: Float, sigma: float) -> Float:
     """Every plane of (K, 4, H, W) under a Gaussian of `sigma` cells, cut at three; edges renormalised."""
     H, W = S.shape[2:]
-    reach = int(np.ceil(3 * sigma))
-    weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2).astype(np.float32)
-    kernel = np.concatenate([weights[:0:-1], weights])
-    rows, columns = (np.convolve(np.ones(side), kernel)[reach : reach + side] for side in (H, W))
-    share = (1 / (rows[:, None] * columns)).astype(np.float32)
+    weights, share = blur_weights(H, W, sigma)
+    reach = len(weights) - 1
     tall, wide = np.zeros((H + 2 * reach, W), np.float32), np.zeros((H, W + 2 * reach), np.float32)
     part, blurred = np.empty((H, W), np.float32), np.empty_like(S)
     for source, target in zip(S.reshape(-1, H, W), blurred.reshape(-1, H, W), strict=True):
@@ -185,6 +198,15 @@ def blur(S: Float, sigma: float) -> Float:
         _weigh(wide.T, weights, part.T, target.T)
         target *= share
     return blurred
+
+
+def blur_weights(height: int, width: int, sigma: float) -> tuple[Float, Float]:
+    """Half a Gaussian, its middle first, and what evens out (height, width) that it was cut off at."""
+    reach = int(np.ceil(3 * sigma))
+    weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2).astype(np.float32)
+    kernel = np.concatenate([weights[:0:-1], weights])
+    rows, columns = (np.convolve(np.ones(side), kernel)[reach : reach + side] for side in (height, width))
+    return weights, (1 / (rows[:, None] * columns)).astype(np.float32)
 
 
 def _weigh(padded: Float, weights: Float, part: Float, out: Float) -> None:

@@ -1,4 +1,4 @@
-"""Photo and noise -> coefficients of its motion, on a device: encoder, denoiser and decoder in one block of memory.
+"""Photo and noise -> spectral volume, on a device: encoder, denoiser, decoder and all after in one block of memory.
 
 The few steps are one graph: the denoiser and the sampler's update, steps times.
 """
@@ -21,16 +21,18 @@ from ..sampler import Schedule, Step, sampler_steps
 from ..spectrum import Float
 from .contract import Device, DeviceEngine, Graph, Kernels, Replay, Stream
 from .layout import aligned_bytes
+from .volume import DeviceVolume, VolumePath
 
-STEPS = ("encode", "denoise", "decode")
-ENCODE, DENOISE, DECODE = range(len(STEPS))
+STEPS = ("encode", "denoise", "decode", "smooth", "begin")
+ENCODE, DENOISE, DECODE, SMOOTH, BEGIN = range(len(STEPS))
 
 Open = Callable[[str, str, tuple[int, ...]], DeviceEngine]  # a network, for an input of this name and shape
 
 
 class DeviceAnalysis:
-    """Predicts motion on one grid in a fixed number of steps, for any number of photos.
+    """Predicts motion on one grid in a fixed number of steps, for any number of photos of one shape.
 
+    grid_out     (width, height) of the volume
     open_engine  the engines are this object's own
     check        told the plan and the engines' weights before anything is allocated; may refuse
     """
@@ -43,10 +45,12 @@ class DeviceAnalysis:
         kernels: Kernels,
         open_engine: Open,
         grid: Size,
+        grid_out: Size,
         steps: int,
         check: Callable[[Plan], None] = lambda plan: None,
     ) -> None:
-        self.grid, self.steps, self.stream, self.kernels = grid, steps, stream, kernels
+        self.grid, self.grid_out, self.steps, self.stream, self.kernels = grid, grid_out, steps, stream, kernels
+        self.path = VolumePath(manifest, grid, grid_out)
         schedule = manifest.schedule
         self._steps = sampler_steps(Schedule(schedule.train_steps, schedule.beta_start, schedule.beta_end), steps)
         with ExitStack() as opened:
@@ -55,6 +59,7 @@ class DeviceAnalysis:
             check(plan)
             self.block = opened.enter_context(device.block(plan.nbytes))
             self.at = {name: self.block.address + offset for name, offset in plan.offsets.items()}
+            self.path.tables.put(self.at["tables"], stream)
             self.encoder.bind(self.at["encoder_workspace"], **self._where(self.encoder))
             inputs = {"prediction": self.at["velocity"], **self._where(self.denoiser, "prediction")}
             self.denoiser.bind(self.at["denoiser_workspace"], **inputs)
@@ -82,19 +87,24 @@ class DeviceAnalysis:
         return self.grid[1] // manifest.latent_stride, self.grid[0] // manifest.latent_stride
 
     def _plan(self) -> Plan:
-        """Every array and workspace, all arrays float32."""
+        """Every array and workspace."""
         lives = {
             "photo": (ENCODE, ENCODE),
             "condition": (ENCODE, DENOISE),
             "guide": (ENCODE, DECODE),
-            "amplitude": (ENCODE, DECODE),
+            "amplitude": (ENCODE, SMOOTH),
             "latents": (ENCODE, DECODE),
             "velocity": (DENOISE, DENOISE),
             "last": (DENOISE, DENOISE),
             "timestep": (ENCODE, DENOISE),
-            "coefficients": (DECODE, DECODE),
+            "coefficients": (DECODE, SMOOTH),
         }
-        buffers = [Buffer(n, aligned_bytes(4 * math.prod(self.shapes[n])), a, b) for n, (a, b) in lives.items()]
+        path = self.path
+        sizes = {name: (4 * math.prod(self.shapes[name]), *steps) for name, steps in lives.items()}
+        sizes |= {"tables": (path.tables.nbytes, ENCODE, BEGIN), "sampled": (path.sampled_bytes(), SMOOTH, BEGIN)}
+        sizes |= {name: (nbytes, SMOOTH, SMOOTH) for name, nbytes in path.smoothing_bytes().items()}
+        sizes |= {name: (nbytes, BEGIN, BEGIN) for name, nbytes in path.beginning_bytes().items()}
+        buffers = [Buffer(name, aligned_bytes(nbytes), a, b) for name, (nbytes, a, b) in sizes.items()]
         for step, name in enumerate(("encoder", "denoiser", "decoder")):
             workspace = getattr(self, name).workspace_bytes
             buffers.append(Buffer(f"{name}_workspace", aligned_bytes(workspace), step, step))
@@ -126,23 +136,19 @@ class DeviceAnalysis:
         is_capturable = self.denoiser.is_capturable
         return self.stream.capture(self._enqueue_steps) if is_capturable else Replay(self._enqueue_steps)
 
-    def predict(self, photo: Float, noise: Float) -> tuple[Float, Float]:
-        """Coefficients (K-1, 4, H, W) and expected amplitude (1, K-1, h, w).
+    def predict(self, photo: Float, noise: Float) -> DeviceVolume:
+        """The volume, on the device until the next prediction.
 
         photo  (1, 3, 2 H, 2 W) 0..1;  noise (K-1, C, h, w), unit normal
         """
-        coefficients = np.empty(self.shapes["coefficients"], np.float32)
-        amplitude = np.empty(self.shapes["amplitude"], np.float32)
         self.stream.copy_in(self.at["photo"], photo)
         self.stream.copy_in(self.at["latents"], noise)
         self.stream.copy_in(self.at["timestep"], np.array([self._steps[0].timestep], np.float32))
         self.encoder.enqueue(self.stream)
         self.graph.launch(self.stream)
         self._decode()
-        self.stream.copy_out(coefficients, self.at["coefficients"])
-        self.stream.copy_out(amplitude, self.at["amplitude"])
-        self.stream.wait()
-        return coefficients, amplitude
+        self.path.smooth(self.at, self.kernels, self.stream)
+        return self.path.begin(self.at, self.kernels, self.stream)
 
     def _decode(self) -> None:
         """A few slices at a time, as the engine was built for; the last ones again where they do not divide."""

@@ -1,5 +1,6 @@
 """Sizes and lifetimes of everything a scene needs on a device: one block of memory, planned before it is asked for."""
 
+import math
 from dataclasses import dataclass
 
 from stillwave import kernels
@@ -8,6 +9,7 @@ from stillwave.kernels import cuda
 from ..errors import BudgetError
 from ..memory import Buffer, Plan, format_bytes, place
 from .contract import ALIGNMENT
+from .tables import Tables
 
 PASS = 8  # frames whose motion is made in one pass over the spectral volume
 STEPS = ("photo", "weights", "pyramid", "motion of a pass", "splat", "synthesis", "bytes")
@@ -18,6 +20,7 @@ PHOTO, WEIGHTS, PYRAMID, MOTION, SPLAT, SYNTHESIS, BYTES = range(len(STEPS))
 class DeviceLayout:
     """A frame, padded to `multiple`, and its motion grid. There are no tiles: a frame is made whole.
 
+    keeps_volume      whether the host has no copy, and may ask for one later
     is_half           whether the synthesis reads float16
     pyramid_bytes     workspaces of the engines, which never run together
     """
@@ -25,11 +28,13 @@ class DeviceLayout:
     height: int
     width: int
     grid: tuple[int, int]  # rows, columns of the motion grid over the padded frame
+    volume_grid: tuple[int, int]  # and of the volume, over the photo
     num_frequencies: int
     num_frames: int
     channels: tuple[int, ...]  # of each pyramid level, finest first
     multiple: int
     is_half: bool
+    keeps_volume: bool = False
     pyramid_bytes: int = 0
     synthesis_bytes: int = 0
 
@@ -43,6 +48,18 @@ class DeviceLayout:
         H, W = self.padded
         return tuple((H >> j, W >> j, C) for j, C in enumerate(self.channels))
 
+    @property
+    def extent(self) -> tuple[float, float]:
+        """How far the grid reaches, in heights and widths of the photo."""
+        return self.padded[0] / self.height, self.padded[1] / self.width
+
+    def tables(self) -> Tables:
+        """What brings the volume to the frame's grid."""
+        tables = Tables()
+        for i, axis in enumerate(("rows", "columns")):
+            tables.add_axis(axis, self.volume_grid[i], self.grid[i], self.extent[i])
+        return tables
+
     def buffers(self) -> dict[str, tuple[int, int, int]]:
         """name -> (bytes, first step, last step); steps of a frame repeat, so what lasts lives to the end."""
         (H, W), (h, w), K = self.padded, self.grid, self.num_frequencies
@@ -50,7 +67,9 @@ class DeviceLayout:
         table = {
             "photo_bytes": (3 * visible, PHOTO, PHOTO),
             "still": (4 * 3 * H * W, PHOTO, BYTES),
-            "volume": (4 * 4 * K * h * w, PHOTO, PHOTO),
+            "volume": (16 * K * math.prod(self.volume_grid), PHOTO, BYTES if self.keeps_volume else PHOTO),
+            "tables": (self.tables().nbytes, PHOTO, PHOTO),
+            "framed_volume": (16 * K * h * w, PHOTO, PHOTO),
             "spectrum": (kernels.BlockedSpectrum.bytes_for(K, h, w), PHOTO, BYTES),
             "terms": (4 * moving * max(PASS, self.num_frames), PHOTO, BYTES),
             "scales": (4 * max(PASS, self.num_frames), PHOTO, BYTES),

@@ -22,6 +22,7 @@ from ..spectrum import REFERENCE_SIDE, Float
 from .contract import Device, DeviceEngine, Event, Graph, Kernels, Replay, Stream
 from .frame import CUDA, DeviceFrame
 from .layout import PASS, DeviceLayout
+from .volume import DeviceVolume
 
 RING = 4  # frames on their way to the host
 
@@ -43,7 +44,7 @@ class DeviceRenderer:
     pyramid    engine, used only while the constructor runs; the caller's
     synthesis  engine, this renderer's own from here on
     photo      uint8 (H, W, 3)
-    volume     float32 (K, 4, h, w) px of the grid over the padded frame
+    volume     float32 (K, 4, h, w) px of the grid over the photo, on the host or of an analysis on the device
 
     After an error of the device it is closed: make another.
     """
@@ -57,10 +58,11 @@ class DeviceRenderer:
         pyramid: DeviceEngine,
         synthesis: DeviceEngine,
         photo: Pixels,
-        volume: Float,
+        volume: Float | DeviceVolume,
     ) -> None:
         self.layout, self.device, self.stream, self.kernels = layout, device, stream, kernels
         self.photo, self.num_frames, self.synthesis = photo, layout.num_frames, synthesis
+        self.volume = None if isinstance(volume, DeviceVolume) else volume
         self._turn = 0
         with ExitStack() as opened:
             opened.callback(synthesis.close)
@@ -68,7 +70,8 @@ class DeviceRenderer:
             self.block = opened.enter_context(device.block(plan.nbytes))
             self.at = {name: self.block.address + offset for name, offset in plan.offsets.items()}
             self._open_ring(opened)
-            self._weigh(np.ascontiguousarray(volume, np.float32))
+            self._frame_volume(volume)
+            self._weigh()
             self._extract(pyramid)
             self._prepare_frame()
             self.graph: Graph = opened.enter_context(self._captured(self._enqueue_frame, synthesis))
@@ -102,17 +105,45 @@ class DeviceRenderer:
         sizes = {"pixels": h * w, "frequencies": self.layout.num_frequencies - 1, "frames": frames}
         return cuda.Blocks(**self._spectrum(), **where, **sizes)
 
-    def _weigh(self, volume: Float) -> None:
+    def _frame_volume(self, volume: Float | DeviceVolume) -> None:
+        """The volume on the frame's grid, beginning at the photo: `resize_volume` and `start_from_photo`."""
+        a, K = self.at, self.layout.num_frequencies
+        (h, w), (rows, columns) = self.layout.grid, self.layout.volume_grid
+        if isinstance(volume, DeviceVolume):
+            self.stream.copy(a["volume"], volume.address, 16 * K * rows * columns)
+        else:
+            self.stream.copy_in(a["volume"], np.ascontiguousarray(volume, np.float32))
+        tables, (down, across) = self.layout.tables(), self.layout.extent
+        tables.put(a["tables"], self.stream)
+        self.stream.clear(a["largest"], 4)
+        to_xy = w / (across * columns), h / (down * rows)
+        framed, axes = a["framed_volume"], (tables.axis("rows"), tables.axis("columns"))
+        self._launch(
+            cuda.interpolate(cuda.Planes(a["volume"], framed, None, *axes, K, *to_xy)),
+            cuda.largest(cuda.Largest(framed, a["largest"], 4 * h * w)),
+            cuda.start(cuda.Turning(framed, None, a["largest"], h * w, K)),
+        )
+        self.stream.wait()  # what was copied is the caller's again
+
+    def read_volume(self) -> Float:
+        """A copy of the volume on the photo's grid, where the layout keeps it."""
+        volume = np.empty((self.layout.num_frequencies, 4, *self.layout.volume_grid), np.float32)
+        with self._closing_on_error():
+            self.stream.copy_out(volume, self.at["volume"])
+            self.stream.wait()
+        return volume
+
+    def _weigh(self) -> None:
         """What is fixed for the scene: the blocked volume, who is in front, where anything ever moves."""
         a, K, (h, w) = self.at, self.layout.num_frequencies, self.layout.grid
         basis = reference.coefficients(np.arange(self.num_frames), self.num_frames, K, anchor=True)
         terms, scales = reference.terms(basis, K)
-        for name, values in (("volume", volume), ("terms", terms), ("scales", scales)):
+        for name, values in (("terms", terms), ("scales", scales)):
             self.stream.copy_in(a[name], values)
         self.stream.clear(a["largest"], 4)
         one = 2.0 ** reference.term_bits(K)
         self._launch(
-            cuda.block(cuda.Packing(a["volume"], *self._spectrum().values(), h * w, K - 1, one)),
+            cuda.block(cuda.Packing(a["framed_volume"], *self._spectrum().values(), h * w, K - 1, one)),
             cuda.weight(self._blocks("weight", self.num_frames)),
             cuda.largest(cuda.Largest(a["weight"], a["largest"], h * w)),
         )

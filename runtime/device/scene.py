@@ -16,18 +16,23 @@ AHEAD = 2  # frames under way while one is read
 class DeviceScene(Scene):
     """As `Scene`, and `device_frame`, `device_frames`."""
 
-    def __init__(
-        self, renderer: DeviceRenderer, spectral_volume: Float, num_frames: int, fps: float, is_predicted: bool = False
-    ):
-        super().__init__(renderer, spectral_volume, num_frames, fps, is_predicted)
+    def __init__(self, renderer: DeviceRenderer, num_frames: int, fps: float, is_predicted: bool = False):
+        super().__init__(renderer, renderer.volume, num_frames, fps, is_predicted)
         self._on_device = renderer
+
+    @property
+    def spectral_volume(self) -> Float:
+        """As of `Scene`. One that was predicted here is copied to the host when first asked for, before `close`."""
+        if self._volume is None:
+            self._volume = self._on_device.read_volume()
+        return self._volume
 
     def device_frame(self, t: float, magnify: float = 1.0, is_nv12: bool = False) -> DeviceFrame:
         """The frame at time `t` in the device's memory, valid until the scene's next frame; see `frame`.
 
         is_nv12  (3 H / 2, W), luma and chroma as video encoders want them, instead of (H, W, 3)
         """
-        rhythm = Rhythm(natural_turns(len(self.spectral_volume), self.num_frames))
+        rhythm = Rhythm(natural_turns(self.num_frequencies, self.num_frames))
         basis = rhythm.basis([check_number("t", t)], check_number("magnify", magnify))
         return self._on_device.render_on_device(self._on_device.motions(basis)[0], is_nv12)
 

@@ -10,7 +10,7 @@ from ..errors import BundleError
 from ..memory import Plan
 from ..photo import Pixels, Size
 from ..profile import profiles
-from ..spectrum import Float, resize_volume
+from ..spectrum import Float
 from .analysis import DeviceAnalysis
 from .contract import Device, DeviceEngine
 from .engines import DeviceEngines
@@ -18,6 +18,7 @@ from .kernel_image import kernel_image
 from .layout import DeviceLayout, check_budget
 from .renderer import DeviceRenderer
 from .scene import DeviceScene
+from .volume import DeviceVolume
 
 
 class DeviceStages:
@@ -35,31 +36,31 @@ class DeviceStages:
             self.engines = DeviceEngines(backend, device, self.stream)
             self._opened = opened.pop_all()
 
-    def coefficients(self, photo: Float, noise: Float, grid: Size, steps: int) -> tuple[Float, Float]:
-        """Coefficients (K-1, 4, H, W) of a photo's motion and its expected amplitude; see DeviceAnalysis."""
+    def predict(self, photo: Float, noise: Float, grid: Size, grid_out: Size, steps: int) -> DeviceVolume:
+        """The spectral volume of a photo's motion on `grid_out`; see DeviceAnalysis."""
         self.device.make_current()
-        if self._analysis is None or (self._analysis.grid, self._analysis.steps) != (grid, steps):
+        analysis, wanted = self._analysis, (grid, grid_out, steps)
+        if analysis is None or (analysis.grid, analysis.grid_out, analysis.steps) != wanted:
             self._forget_analysis()
 
             def check(plan: Plan) -> None:
                 self._check(f"a motion of {grid[0]} x {grid[1]}", plan, "image_encoder", "denoiser", "decoder")
 
             where = self.manifest, self.device, self.stream, self.kernels
-            self._analysis = DeviceAnalysis(*where, self._open_engine, grid, steps, check)
+            analysis = self._analysis = DeviceAnalysis(*where, self._open_engine, *wanted, check)
         try:
-            return self._analysis.predict(photo, noise)
+            return analysis.predict(photo, noise)
         except BaseException:
             self._forget_analysis()
             raise
 
     def scene(
-        self, pixels: Pixels, volume: Float, num_frames: int, fps: float, is_predicted: bool = False
+        self, pixels: Pixels, volume: Float | DeviceVolume, num_frames: int, fps: float, is_predicted: bool = False
     ) -> DeviceScene:
-        """pixels uint8 (H, W, 3), volume (K, 4, h, w) px of a grid over the photo."""
+        """pixels uint8 (H, W, 3), volume (K, 4, h, w) px of a grid over the photo; one of `predict` stays here."""
         self.device.make_current()
         height, width = pixels.shape[:2]
-        layout = self.layout((width, height), volume.shape, num_frames)
-        padded = resize_volume(volume, *layout.grid, (layout.padded[0] / height, layout.padded[1] / width))
+        layout = self.layout((width, height), volume.shape, num_frames, isinstance(volume, DeviceVolume))
         with ExitStack() as opened, ExitStack() as unless_used:
             pyramid = self._open_engine("pyramid", "photo", (1, 3, *layout.padded))
             opened.callback(pyramid.close)
@@ -70,11 +71,11 @@ class DeviceStages:
             self._check_scene(layout)
             unless_used.pop_all()
             where = self.device, self.stream, self.kernels
-            renderer = DeviceRenderer(layout, *where, pyramid, synthesis, pixels, padded)
+            renderer = DeviceRenderer(layout, *where, pyramid, synthesis, pixels, volume)
         self._renderers.add(renderer)
-        return DeviceScene(renderer, volume, num_frames, fps, is_predicted)
+        return DeviceScene(renderer, num_frames, fps, is_predicted)
 
-    def layout(self, size: Size, volume_shape: tuple[int, ...], num_frames: int) -> DeviceLayout:
+    def layout(self, size: Size, volume_shape: tuple[int, ...], num_frames: int, keeps_volume: bool) -> DeviceLayout:
         """Sizes of a scene, without the engines' workspaces; refused where not even that fits."""
         manifest, (width, height) = self.manifest, size
         outputs, multiple = manifest.networks["pyramid"].outputs, manifest.render.feature_multiple
@@ -84,10 +85,11 @@ class DeviceStages:
             for cells, p, side in zip(volume_shape[2:], padded, (height, width), strict=True)
         )
         layout = DeviceLayout(
-            *(height, width, (rows, columns), volume_shape[0], num_frames),
+            *(height, width, (rows, columns), (volume_shape[2], volume_shape[3]), volume_shape[0], num_frames),
             channels=tuple(int(outputs[f"level{j}"].shape[3]) for j in range(len(outputs))),
             multiple=multiple,
             is_half=manifest.networks["synthesis"].inputs["level0"].dtype == "float16",
+            keeps_volume=keeps_volume,
         )
         self._check_scene(layout)
         return layout

@@ -4,6 +4,7 @@ import ctypes
 import re
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from emulator.device import array_at
 
 from stillwave import kernels
 from stillwave.kernels import cuda, reference
+from stillwave.runtime import spectrum
+from stillwave.runtime.device.volume import VolumePath
 
 nvcc = pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc on PATH")
 NVCC = ["nvcc", "-std=c++17", "-fmad=false", "--Werror", "all-warnings"]
@@ -143,9 +146,7 @@ def test_weight_importance_and_activity_equal_the_host(bench):
     largest = bench.array(np.zeros(1, np.uint32))
     argument.out = at(weight)
     scale = REFERENCE_SIDE / 21
-    weights = cuda.Weights(
-        *map(at, (weight, largest, importance, activity)), 13, 21, REACH, WEIGHT_EXPONENT, scale
-    )
+    weights = cuda.Weights(*map(at, (weight, largest, importance, activity)), 13, 21, REACH, WEIGHT_EXPONENT, scale)
     bench.run(cuda.weight(argument), cuda.largest(cuda.Largest(at(weight), at(largest), 13 * 21)))
     bench.run(cuda.importance(weights))
     np.testing.assert_array_equal(weight, host)
@@ -269,6 +270,61 @@ def test_halving_rounds_to_even(bench):
         np.testing.assert_array_equal(out, values.astype(np.float16))
 
 
+def volume_path(num_frequencies=5, grid=(64, 96), grid_out=(57, 87), stride=8):
+    """What follows the networks, for a grid of any size; grids are (width, height)."""
+    scales = np.linspace(2, 0.3, num_frequencies).tolist()
+    manifest = SimpleNamespace(num_frequencies=num_frequencies, num_frames=30, latent_stride=stride, scales=scales)
+    return VolumePath(manifest, grid, grid_out)
+
+
+@pytest.mark.parametrize("stride", [4, 8])
+def test_volume_of_coefficients_equals_the_host(bench, stride):
+    """Every step of spectrum.py between the decoder and the motion's grid, bit for bit."""
+    path, rng = volume_path(stride=stride), np.random.default_rng(8)
+    coefficients = rng.standard_normal((4, 4, 96, 64)).astype(np.float32)
+    amplitude = rng.random((4, 96 // stride, 64 // stride)).astype(np.float32)
+    tables = bench.array((path.tables.nbytes,), np.uint8)
+    path.tables.put(at(tables), bench.stream)
+    sizes = path.smoothing_bytes() | path.beginning_bytes() | {"sampled": path.sampled_bytes()}
+    places = {name: at(bench.array((nbytes,), np.uint8)) for name, nbytes in sizes.items()}
+    places |= {"coefficients": at(bench.array(coefficients)), "amplitude": at(bench.array(amplitude))}
+    path.smooth(places, bench.kernels, bench.stream)
+    want = spectrum.volume_from_coefficients(coefficients, np.linspace(2, 0.3, 5).astype(np.float32))
+    want = spectrum.calibrate(spectrum.cohere(want), amplitude)
+    np.testing.assert_array_equal(array_at(places["sampled"], want.shape)[1:], want[1:])
+    got = path.begin(places, bench.kernels, bench.stream)
+    spectrum.advance(want, spectrum.starting_frame(want, 30) / 30)
+    np.testing.assert_array_equal(array_at(places["sampled"], want.shape), want)
+    np.testing.assert_array_equal(got.read(), spectrum.resize_volume(want, 87, 57))
+
+
+def test_pace_is_that_of_the_definition(bench):
+    """Sums over places are in another order than numpy's."""
+    rng, T, step = np.random.default_rng(9), 30, 3
+    S = spectrum.anchor(rng.standard_normal((5, 4, 50, 61)).astype(np.float32))
+    turns = 2 * np.pi * np.arange(T) / T
+    circle = bench.array(np.stack([np.cos(turns), np.sin(turns)], 1), np.float32)
+    volume, pace, distance = bench.array(S), bench.array((T,), np.float32), bench.array((T,), np.float32)
+    bench.run(cuda.pace(cuda.Paces(*map(at, (volume, circle, pace, distance)), 5, T, 50, 61, 1, step)))
+    F = spectrum.motion_from_volume(S[:, :, 1::step, 1::step], T)
+    want = (np.linalg.norm(moved, axis=1).mean((1, 2)) for moved in (F - np.roll(F, 1, 0), F - F.mean(0)))
+    for got, expected in zip((pace, distance), want, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.7])
+@pytest.mark.parametrize("num_frequencies", [1, 4])
+def test_a_measured_volume_starts_from_the_photo(bench, mean, num_frequencies):
+    S = np.random.default_rng(10).standard_normal((num_frequencies, 4, 9, 14)).astype(np.float32)
+    S[0] *= np.float32(mean)
+    volume, largest = bench.array(S), bench.array(np.zeros(1, np.uint32))
+    bench.run(
+        cuda.largest(cuda.Largest(at(volume), at(largest), 4 * 9 * 14)),
+        cuda.start(cuda.Turning(at(volume), None, at(largest), 9 * 14, num_frequencies)),
+    )
+    np.testing.assert_array_equal(volume[1:], spectrum.start_from_photo(S)[1:])
+
+
 def test_launches_refuse_what_kernels_cannot_do():
     with pytest.raises(ValueError, match=r"NV12 has even sides, got 3 x 4"):
         cuda.nv12(cuda.Picture(0, 0, 0, 4, 4, 4, 3))
@@ -282,3 +338,5 @@ def test_launches_refuse_what_kernels_cannot_do():
         cuda.launch("halve", 8, cuda.Map())
     with pytest.raises(ValueError, match="halving takes a multiple of 8 values, got 9"):
         cuda.halve(cuda.Halving(0, 0, 9))
+    with pytest.raises(ValueError, match="a whole number of the slices', got 5 x 4 of 64 x 32"):
+        cuda.gain(cuda.Gains(0, 0, 0, 1, 32, 64, 4, 5))

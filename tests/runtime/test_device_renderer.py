@@ -10,7 +10,7 @@ import pytest
 from emulator.device import HostEngines, array_at
 
 from stillwave import kernels
-from stillwave.runtime import Animator, BackendError, BudgetError, BundleError, spectrum
+from stillwave.runtime import Animator, BackendError, BudgetError, BundleError, Edit, spectrum
 from stillwave.runtime.device import contract as device
 from stillwave.runtime.device import stages as device_stages
 from stillwave.runtime.device.layout import DeviceLayout
@@ -58,6 +58,35 @@ def test_motion_is_predicted_as_by_the_processor(animator, on_device, photo):
     for seed in (0, 1):  # the second runs the graph of the first
         np.testing.assert_array_equal(on_device.predict(photo, seed), animator.predict(photo, seed))
     np.testing.assert_array_equal(on_device.predict(photo, 2, steps=1), animator.predict(photo, 2, steps=1))
+
+
+def test_nothing_but_paces_leaves_the_device_between_photo_and_frame(animator, on_device, photo, monkeypatch):
+    """The volume is made, framed and weighed there, and copied when it is asked for."""
+    stream, taken = on_device._device.stream, []
+    copy_out = stream.copy_out
+    monkeypatch.setattr(stream, "copy_out", lambda host, at: (taken.append(host.nbytes), copy_out(host, at)))
+    with animator.analyze(photo, seed=3) as want, on_device.analyze(photo, seed=3) as got:
+        np.testing.assert_array_equal(got.frame(37.5), want.frame(37.5))
+        np.testing.assert_array_equal(list(got.frames(seconds=5, fps=2)), list(want.frames(seconds=5, fps=2)))
+        assert set(taken) == {4 * 150, photo.nbytes}
+        on_device.predict(photo, seed=4)  # the scene's own volume stays
+        np.testing.assert_array_equal(got.spectral_volume, want.spectral_volume)
+        assert got.spectral_volume is got.spectral_volume
+
+
+def test_a_measured_motion_starts_as_on_the_processor(animator, on_device, photo, swaying):
+    """S_0 says where the photo lies in the swing."""
+    measured = swaying.copy()
+    measured[0, 0] = 0.3 * measured[1, 1]
+    with animator.scene(photo, measured) as want, on_device.scene(photo, measured) as got:
+        np.testing.assert_array_equal(got.frame(20.0), want.frame(20.0))
+
+
+def test_edited_motions_are_those_of_the_processor(animator, on_device, photo):
+    """Edits are the host's."""
+    edit = Edit(gains={1: 2.0}, wind=1.5)
+    with animator.analyze(photo, edit=edit) as want, on_device.analyze(photo, edit=edit) as got:
+        np.testing.assert_array_equal(got.frame(37.5), want.frame(37.5))
 
 
 def test_a_frame_is_one_graph(on_device, emulated, photo, swaying):
@@ -173,7 +202,7 @@ def test_a_budget_that_cannot_hold_is_refused_before_anything_is_allocated(on_de
 
 def test_the_least_that_is_named_is_enough(on_device, photo, swaying):
     stages = on_device._device
-    layout = DeviceLayout(96, 160, (48, 80), 4, 150, (16, 8, 8), 4, False, 4096, 4096)
+    layout = DeviceLayout(96, 160, (48, 80), (48, 80), 4, 150, (16, 8, 8), 4, False, False, 4096, 4096)
     stages.budget = layout.plan().nbytes + sum(
         on_device.manifest.networks[name].weights_bytes for name in ("pyramid", "synthesis")
     )
