@@ -13,9 +13,10 @@ from stillwave.runtime.device import stages as device_stages
 from stillwave.runtime.device.contract import Replay
 from stillwave.runtime.engine import sizes_of
 from stillwave.runtime.profile import profiles
+from stillwave.runtime.spectrum import motion_grid, network_grid
 
 SIZE = (512, 288)
-GRID = (256, 160)
+GRID = network_grid(*SIZE)
 SEED_PHOTO = 0
 
 
@@ -129,31 +130,24 @@ def _on_device(scene: Any, frames: int) -> dict[str, float]:
 
 def loop_times(make: Callable[[], Animator], repeats: int = 5, frames: int = 150) -> dict[str, Any]:
     """From a photo's pixels to a loop in the host's memory, everything opened before; and where the time goes."""
-    taken, loop = [], np.empty((frames, SIZE[1], SIZE[0], 3), np.uint8)
+    taken, loop, pixels = [], np.empty((frames, SIZE[1], SIZE[0], 3), np.uint8), photo()
     with make() as animator:
         for i in range(repeats + 1):
             marks = [perf_counter()]
-            volume = animator.predict(photo(), seed=i)
-            marks.append(perf_counter())
-            with animator.scene(photo(), volume) as scene:
+            with animator.analyze(pixels, seed=i) as scene:
                 marks.append(perf_counter())
                 for j, frame in enumerate(scene.frames(seconds=frames / 30)):
                     loop[j] = frame
             marks.append(perf_counter())
             taken.append(1e3 * np.diff(marks))
-        noise, planes = _inputs(animator)
-        networks = [_ms(lambda: animator._device.coefficients(planes, noise, GRID, 4)) for _ in range(repeats + 1)][1:]
+        planes, noise, _ = animator._inputs(pixels, 0)
+        given = planes, noise, GRID, motion_grid(*SIZE), 4
+        volumes = [_ms(lambda: animator._device.predict(*given)) for _ in range(repeats + 1)][1:]
     stages = np.median(taken[1:], axis=0)
-    names = ("predict_ms", "scene_set_up_ms", "frames_ms")
+    names = ("analyze_ms", "frames_ms")
     result = {name: round(float(ms), 2) for name, ms in zip(names, stages, strict=True)}
-    result["networks_ms"] = round(float(np.median(networks)), 2)
+    result["volume_ms"] = round(float(np.median(volumes)), 2)  # of analyze: the networks and what follows them
     return result | {"photo_to_loop_ms": round(float(stages.sum()), 2)}
-
-
-def _inputs(animator: Animator) -> tuple[Any, Any]:
-    m = animator.manifest
-    noise = np.zeros((m.num_frequencies - 1, m.latent_channels, GRID[1] // 8, GRID[0] // 8), np.float32)
-    return noise, np.zeros((1, 3, 2 * GRID[1], 2 * GRID[0]), np.float32)
 
 
 def _ms(call: Callable[[], Any]) -> float:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from gpu_bench import FLUSH_BYTES, Bench, summary
-from gpu_parity import blocked, splat_on
-from traffic import frame_bytes, motion_bytes, splat_bytes
+from gpu_parity import blocked, splat_on, volume_on
+from traffic import frame_bytes, motion_bytes, splat_bytes, volume_bytes
 
 from stillwave.kernels import cuda, reference
 
@@ -29,9 +29,10 @@ def smooth_motion(rng: Any, amplitude_px: float = 3.0) -> Any:
 
 
 def kernel_times(bench: Bench, sizes: Any = SIZES) -> dict[str, Any]:
-    """Of motion, of the splat whole and by kernel, and of the frame's bytes, at every size."""
+    """Of motion and what makes its volume; of the splat whole and by kernel, and of the frame's bytes, by size."""
     copy = bench.copy_gb_s()
     result: dict[str, Any] = {"copy_gb_s": round(copy, 1), "motion": _motion(bench, copy)}
+    result["volume"] = _volume(bench, copy)
     for height, width in sizes:
         result[f"{width}x{height}"] = _at_size(bench, height, width, copy)
     return result
@@ -53,6 +54,22 @@ def _motion(bench: Bench, copy: float) -> dict[str, Any]:
         times = bench.graph_us(lambda argument=argument: bench.run(cuda.motion(argument)))
         found[f"{frames} frames"] = _of_copy(times, motion_bytes(GRID, K, frames), copy)
     return found
+
+
+def _volume(bench: Bench, copy: float) -> dict[str, Any]:
+    """Each launch between the networks and the motion's grid, on what the one before it left."""
+    rng = np.random.default_rng(5)
+    H, W = (160, 288) if not bench.is_emulated else (96, 96)
+    coefficients = rng.standard_normal((K - 1, 4, H, W)).astype(np.float32)
+    amplitude = rng.random((K - 1, H // 8, W // 8)).astype(np.float32)
+    path, at = volume_on(bench, coefficients, amplitude, 150, np.ones(K, np.float32), GRID[::-1])
+    path.make(at, bench.kernels, bench.stream)
+    launches = [*path.smoothing(at), path.pacing(at), *path.beginning(at)]
+    nbytes = list(volume_bytes(K, (H, W), GRID).items())[: len(launches)]
+    return {
+        name: _of_copy(bench.graph_us(lambda launch=launch: bench.run(launch), 15), n, copy)
+        for launch, (name, n) in zip(launches, nbytes, strict=True)
+    }
 
 
 def _at_size(bench: Bench, height: int, width: int, copy: float) -> dict[str, Any]:

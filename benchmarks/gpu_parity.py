@@ -1,6 +1,7 @@
 """Every CUDA kernel on fresh random inputs: against float64 references, and against the host's bits."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from gpu_bench import Array, Bench
 from stillwave import kernels
 from stillwave.kernels import cuda, reference
 from stillwave.runtime import motion as specification
+from stillwave.runtime import spectrum
+from stillwave.runtime.device.volume import VolumePath
 from stillwave.runtime.spectrum import REFERENCE_SIDE
 
 Case = tuple[str, Array, Array, float, Array | None]  # name, got, float64, largest error allowed, the host's
@@ -17,7 +20,7 @@ Case = tuple[str, Array, Array, float, Array | None]  # name, got, float64, larg
 def parity(bench: Bench, seed: int) -> dict[str, Any]:
     """Largest error of each kernel, whether it is allowed, and whether the bits are the host's."""
     rng, found = np.random.default_rng(seed), {}
-    for cases in (_motion, _maps, _splat, _sampling, _pictures):
+    for cases in (_motion, _maps, _splat, _sampling, _pictures, _volume):
         for name, got, want, allowed, host in cases(bench, rng):
             error = float(np.abs(got.astype(np.float64) - want).max())
             is_same = None if host is None else bool(np.array_equal(got, host))
@@ -152,3 +155,36 @@ def _pictures(bench: Bench, rng: Any) -> Iterator[Case]:
     halves = bench.space(2 * values.size)
     bench.run(cuda.halve(cuda.Halving(bench.put(values), halves, values.size)))
     yield "halve", bench.get(halves, values.shape, np.float16), values, 2e-3, values.astype(np.float16)
+
+
+def volume_on(
+    bench: Bench, coefficients: Array, amplitude: Array, num_frames: int, scales: Array, grid_out: Any
+) -> Any:
+    """The path from coefficients to a volume on another grid (width, height), and the addresses of its buffers."""
+    _, _, H, W = coefficients.shape
+    stride = H // amplitude.shape[1]
+    numbers = {"num_frequencies": len(scales), "num_frames": num_frames, "latent_stride": stride, "scales": scales}
+    path = VolumePath(SimpleNamespace(**numbers), (W, H), grid_out)
+    sizes = path.smoothing_bytes() | path.beginning_bytes() | {"sampled": path.sampled_bytes()}
+    at = {name: bench.space(nbytes) for name, nbytes in sizes.items()}
+    path.tables.put(bench.space(path.tables.nbytes), bench.stream)
+    return path, at | {"coefficients": bench.put(coefficients), "amplitude": bench.put(amplitude)}
+
+
+def _volume(bench: Bench, rng: Any) -> Iterator[Case]:
+    """The host's own functions are the reference: of a dozen steps, each of which rounds."""
+    K, T, H, W, h, w = 6, 50, 96, 128, 85, 110
+    coefficients = rng.standard_normal((K - 1, 4, H, W)).astype(np.float32)
+    amplitude, scales = rng.random((K - 1, H // 8, W // 8)).astype(np.float32), np.linspace(2, 0.3, K, dtype=np.float32)
+    path, at = volume_on(bench, coefficients, amplitude, T, scales, (w, h))
+    made = path.make(at, bench.kernels, bench.stream)
+    want = spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
+    want = spectrum.calibrate(want, amplitude)
+    want = spectrum.resize_volume(spectrum.advance(want, spectrum.starting_frame(want, T) / T), h, w)
+    yield "volume", made.read(), want.astype(np.float64), 1e-5 * float(np.abs(want).max()), want
+    measured = want + rng.random((1, 4, h, w)).astype(np.float32)
+    source, largest = bench.put(measured), bench.put(np.zeros(1, np.uint32))
+    bench.run(cuda.largest(cuda.Largest(source, largest, 4 * h * w)))
+    bench.run(cuda.start(cuda.Turning(source, None, largest, h * w, K)))
+    started = spectrum.start_from_photo(measured.copy())
+    yield "start", bench.get(source, started.shape), started.astype(np.float64), 1e-5 * float(started.max()), started

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from stillwave.kernels import BlockedSpectrum
+from stillwave.runtime.spectrum import COARSE, sparse_step
 
 Levels = Sequence[tuple[int, int, int]]  # (height, width, channels), finest first
 SHARE, ORDER, CELL, START, MOTION = 16, 4, 4, 4, 8  # bytes of each
@@ -36,3 +37,30 @@ def splat_bytes(levels: Levels, grid: tuple[int, int], out_bytes: int) -> dict[s
 def frame_bytes(height: int, width: int, plane_pixels: int) -> int:
     """Planes to RGB."""
     return 12 * plane_pixels + 3 * height * width
+
+
+def volume_bytes(num_frequencies: int, grid: tuple[int, int], grid_out: tuple[int, int]) -> dict[str, int]:
+    """Of each launch from coefficients to a scene's volume, once a photo; tables are left out.
+
+    grid, grid_out  (rows, columns) of the networks, and of the volume and the frame
+    """
+    moving, full, out = 16 * (num_frequencies - 1), grid[0] * grid[1], grid_out[0] * grid_out[1]
+    coarse = full // COARSE**2
+    whole, whole_out = 16 * num_frequencies * full, 16 * num_frequencies * out
+    return {
+        "interpolate to coarse": moving * (full + coarse),
+        "blur down": 2 * moving * coarse,
+        "blur across": 2 * moving * coarse,
+        "interpolate from coarse": moving * (coarse + full),
+        "gain": moving * full,
+        "calibrate": 2 * moving * full,
+        "pace": moving * full // sparse_step(*grid) ** 2,
+        "advance": 2 * whole,
+        "interpolate to volume": whole + whole_out,
+        "copy": 2 * whole_out,
+        "interpolate to frame": 2 * whole_out,
+        "largest": 16 * out,
+        "start": 2 * whole_out,
+        "block": whole_out + BlockedSpectrum.bytes_for(num_frequencies, *grid_out),
+        "weight": BlockedSpectrum.bytes_for(num_frequencies, *grid_out),
+    }

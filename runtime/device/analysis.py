@@ -147,8 +147,7 @@ class DeviceAnalysis:
         self.encoder.enqueue(self.stream)
         self.graph.launch(self.stream)
         self._decode()
-        self.path.smooth(self.at, self.kernels, self.stream)
-        return self.path.begin(self.at, self.kernels, self.stream)
+        return self.path.make(self.at, self.kernels, self.stream)
 
     def _decode(self) -> None:
         """A few slices at a time, as the engine was built for; the last ones again where they do not divide."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillwave.kernels import cuda
+from stillwave.kernels.cuda import Launch
 
 from .. import spectrum
 from ..manifest import Manifest
@@ -66,51 +67,61 @@ class VolumePath:
         return self.K, 4, self.h, self.w
 
     def smoothing_bytes(self) -> dict[str, int]:
-        """Buffers of `smooth`, which reads `coefficients` and `amplitude` and writes `sampled`."""
+        """Buffers of `smoothing`, which reads `coefficients` and `amplitude` and writes `sampled`."""
         coarse = 16 * (self.K - 1) * math.prod(self.coarse)
         gain = 4 * (self.K - 1) * math.prod(self.cells)
         return {"coarse": coarse, "half_blurred": coarse, "blurred": coarse, "gain": gain}
 
     def beginning_bytes(self) -> dict[str, int]:
-        """Buffers of `begin`, which reads `sampled`."""
+        """Buffers of what reads `sampled`."""
         return {"paces": 8 * self.num_frames, "turns": 8 * self.K, "volume": 4 * math.prod(self.shape)}
 
     def sampled_bytes(self) -> int:
         return 16 * self.K * self.H * self.W
 
-    def smooth(self, at: dict[str, int], kernels: Kernels, stream: Stream) -> None:
-        """`volume_from_coefficients`, `cohere` and `calibrate`, but for S_0."""
+    def make(self, at: dict[str, int], kernels: Kernels, stream: Stream) -> DeviceVolume:
+        """The volume of `coefficients` and `amplitude`, begun at the calmest frame."""
+
+        def run(launches: list[Launch]) -> None:
+            for launch in launches:
+                kernels.launch(launch, stream)
+
+        run([*self.smoothing(at), self.pacing(at)])
+        paces = np.empty((2, self.num_frames), np.float32)
+        stream.copy_out(paces, at["paces"])
+        stream.wait()
+        turns = spectrum.turns_of(self.K, spectrum.calmest_frame(*paces) / self.num_frames)
+        stream.copy_in(at["turns"], np.ascontiguousarray(np.stack(turns, 1)))
+        run(self.beginning(at))
+        stream.wait()  # what was copied in is the host's again
+        return DeviceVolume(at["volume"], self.shape, stream)
+
+    def smoothing(self, at: dict[str, int]) -> list[Launch]:
+        """`volume_from_coefficients`, `cohere` and `calibrate`, but for S_0, which `beginning` makes."""
         table, count = self.tables.at, self.K - 1
         slices = at["sampled"] + 16 * self.H * self.W
         gains = slices, at["amplitude"], at["gain"], count, self.H, self.W, *self.cells
-        for launch in (
+        return [
             self._interpolation(at["coefficients"], at["coarse"], "to coarse", count, table("scales")),
             self._blur(at["coarse"], at["half_blurred"]),
             self._blur(at["half_blurred"], at["blurred"], table("share")),
             self._interpolation(at["blurred"], slices, "from coarse", count),
             cuda.gain(cuda.Gains(*gains, self.to_px, spectrum.QUIET_PX**2)),
             cuda.calibrate(cuda.Calibration(slices, at["gain"], *self._axes("from cells"), count)),
-        ):
-            kernels.launch(launch, stream)
+        ]
 
-    def begin(self, at: dict[str, int], kernels: Kernels, stream: Stream) -> DeviceVolume:
-        """`starting_frame`, `advance` and `resize_volume`."""
-        T, step = self.num_frames, spectrum.sparse_step(self.H, self.W)
-        paces = at["paces"], at["paces"] + 4 * T
-        places = self.K, T, self.H, self.W, step // 2, step
-        kernels.launch(cuda.pace(cuda.Paces(at["sampled"], self.tables.at("circle"), *paces, *places)), stream)
-        pace, distance = np.empty((2, T), np.float32)
-        stream.copy_out(pace, paces[0])
-        stream.copy_out(distance, paces[1])
-        stream.wait()
-        turns = np.stack(spectrum.turns_of(self.K, spectrum.calmest_frame(pace, distance) / T), 1)
-        stream.copy_in(at["turns"], np.ascontiguousarray(turns))
+    def pacing(self, at: dict[str, int]) -> Launch:
+        """What `starting_frame` chooses by."""
+        step, paces = spectrum.sparse_step(self.H, self.W), at["paces"]
+        where = at["sampled"], self.tables.at("circle"), paces, paces + 4 * self.num_frames
+        return cuda.pace(cuda.Paces(*where, self.K, self.num_frames, self.H, self.W, step // 2, step))
+
+    def beginning(self, at: dict[str, int]) -> list[Launch]:
+        """`advance` by `turns`, and `resize_volume`."""
         turning = cuda.Turning(at["sampled"], at["turns"], None, self.H * self.W, self.K)
         scale = self.w / self.W, self.h / self.H
-        kernels.launch(cuda.advance(turning), stream)
-        kernels.launch(self._interpolation(at["sampled"], at["volume"], "to volume", self.K, None, scale), stream)
-        stream.wait()  # what was copied in is the host's again
-        return DeviceVolume(at["volume"], self.shape, stream)
+        resizing = self._interpolation(at["sampled"], at["volume"], "to volume", self.K, None, scale)
+        return [cuda.advance(turning), resizing]
 
     def _axes(self, name: str) -> tuple[cuda.Axis, cuda.Axis]:
         return self.tables.axis(f"rows {name}"), self.tables.axis(f"columns {name}")

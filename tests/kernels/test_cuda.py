@@ -288,11 +288,11 @@ def test_volume_of_coefficients_equals_the_host(bench, stride):
     sizes = path.smoothing_bytes() | path.beginning_bytes() | {"sampled": path.sampled_bytes()}
     places = {name: at(bench.array((nbytes,), np.uint8)) for name, nbytes in sizes.items()}
     places |= {"coefficients": at(bench.array(coefficients)), "amplitude": at(bench.array(amplitude))}
-    path.smooth(places, bench.kernels, bench.stream)
+    bench.run(*path.smoothing(places))
     want = spectrum.volume_from_coefficients(coefficients, np.linspace(2, 0.3, 5).astype(np.float32))
     want = spectrum.calibrate(spectrum.cohere(want), amplitude)
     np.testing.assert_array_equal(array_at(places["sampled"], want.shape)[1:], want[1:])
-    got = path.begin(places, bench.kernels, bench.stream)
+    got = path.make(places, bench.kernels, bench.stream)
     spectrum.advance(want, spectrum.starting_frame(want, 30) / 30)
     np.testing.assert_array_equal(array_at(places["sampled"], want.shape), want)
     np.testing.assert_array_equal(got.read(), spectrum.resize_volume(want, 87, 57))
