@@ -31,6 +31,11 @@ GRID = network_grid(*SIZE)
 OF_BANDWIDTH = 0.7  # share that the kernels reach: the issue's own target
 OF_PEAK = 0.3  # share of the tensor cores' peak in convolutions of 16 to 128 channels
 PRODUCTS = ("Conv", "Gemm", "MatMul")
+# What reads other values than those it writes, so that it is a kernel of its own; all else is fused or a view.
+GATHERING = (
+    *("AveragePool", "Resize", "ReduceSum", "ReduceMean", "Softmax", "InstanceNormalization", "LayerNormalization"),
+    *("Concat", "Transpose"),
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class Stage:
 
 
 def network_stage(bundle: Bundle, name: str, tensor: str, shape: tuple[int, ...], value_bytes: int) -> Stage:
-    """One launch for each convolution or product, what stands between them fused into it; shapes by running it."""
+    """One launch for each convolution, product or gathering node, all else fused into it; shapes by running it."""
     record, launches = bundle.manifest.networks[name], []
     sizes = sizes_of(record.inputs[tensor].shape, shape)
     inputs = {n: torch.zeros(shape_at(t.shape, sizes)) for n, t in record.inputs.items()}
@@ -90,6 +95,9 @@ def network_stage(bundle: Bundle, name: str, tensor: str, shape: tuple[int, ...]
             values, weight = read[0].numel() + read[1].numel() + made.numel(), read[1]
             depth = math.prod(weight.shape[1:]) if node.op_type == "Conv" else read[0].shape[-1]
             launches.append((float(value_bytes * values), 2.0 * made.numel() * depth))
+        elif node.op_type in GATHERING and made.is_floating_point():  # not of shapes
+            values = sum(t.numel() for t in (*read, made) if isinstance(t, torch.Tensor))
+            launches.append((float(value_bytes * values), 0.0))
 
     TorchNetwork(bundle.network_bytes(name), "cpu")(inputs, seen)
     return Stage(tuple(launches))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stillwave import kernels
 from stillwave.kernels import cuda
@@ -101,7 +102,12 @@ class DeviceLayout:
 
     def plan(self) -> Plan:
         """Offsets in one block, multiples of ALIGNMENT."""
-        return place([Buffer(name, aligned_bytes(n), a, b) for name, (n, a, b) in self.buffers().items()], STEPS)
+        return _planned(self)
+
+
+@lru_cache(maxsize=4)  # a scene asks four times
+def _planned(layout: DeviceLayout) -> Plan:
+    return place([Buffer(name, aligned_bytes(n), a, b) for name, (n, a, b) in layout.buffers().items()], STEPS)
 
 
 def check_budget(what: str, plan: Plan, weights_bytes: int, budget: int, free_bytes: int) -> None:
