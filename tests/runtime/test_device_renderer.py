@@ -68,7 +68,7 @@ def test_nothing_but_paces_leaves_the_device_between_photo_and_frame(animator, o
     with animator.analyze(photo, seed=3) as want, on_device.analyze(photo, seed=3) as got:
         np.testing.assert_array_equal(got.frame(37.5), want.frame(37.5))
         np.testing.assert_array_equal(list(got.frames(seconds=5, fps=2)), list(want.frames(seconds=5, fps=2)))
-        assert set(taken) == {4 * 150, photo.nbytes}
+        assert set(taken) == {8 * 150, photo.nbytes}
         on_device.predict(photo, seed=4)  # the scene's own volume stays
         np.testing.assert_array_equal(got.spectral_volume, want.spectral_volume)
         assert got.spectral_volume is got.spectral_volume
