@@ -4,6 +4,7 @@ import ctypes
 import importlib
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,20 @@ class PycudaKernels(Closing):
         _raising(function.prepared_async_call, grid, threads, stream.stream, bytes(launch.argument))
 
 
+class _Pushed:
+    """A context on top of this thread's stack, until the thread ends or lets go of it: PyCUDA aborts the
+    process where a thread ends with contexts on its stack.
+    """
+
+    def __init__(self, context: Any) -> None:
+        _raising(context.push)
+        self._context, self._error = context, _driver().Error
+
+    def __del__(self) -> None:
+        with suppress(self._error):  # closed meanwhile in another thread: then it is off the stack already
+            self._context.pop()
+
+
 class PycudaDevice(Closing):
     def __init__(self, index: int) -> None:
         cuda = _driver()
@@ -115,16 +130,19 @@ class PycudaDevice(Closing):
         self._context = _raising(device.retain_primary_context)
         self._here = threading.local()
         self.make_current()
-        super().__init__(self._context.pop)
+        super().__init__(self._leave)
 
     def memory(self) -> tuple[int, int]:
         free, total = _raising(_driver().mem_get_info)
         return int(free), int(total)
 
     def make_current(self) -> None:
-        if not getattr(self._here, "is_current", False):  # PyCUDA keeps a stack of contexts for each thread
-            self._context.push()
-            self._here.is_current = True
+        if getattr(self._here, "pushed", None) is None:
+            self._here.pushed = _Pushed(self._context)
+
+    def _leave(self) -> None:
+        self._here.pushed = None
+        self._context.detach()  # its destructor would not release a primary context
 
     def block(self, nbytes: int) -> PycudaBlock:
         return PycudaBlock(nbytes)

@@ -5,6 +5,8 @@ kernels compute, where they write and in which order they are launched, and noth
 """
 
 import ctypes
+import importlib.util
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -30,9 +32,31 @@ def compiled_kernels(library: Path) -> None:
     compile_library(library, *flags, "-include", HEADER, "-x", "c++", cuda.source_folder() / cuda.SOURCE)
 
 
-def compiled_driver(library: Path) -> None:
-    """A libcuda.so.1 that is none; see driver.cpp."""
-    compile_library(library, HEADER.with_name("driver.cpp"), "-ldl")
+def compiled_driver(library: Path, is_linked: bool = False) -> None:
+    """A libcuda.so.1 that is none; see driver.cpp.
+
+    is_linked  for PyCUDA, which is linked and does not look functions up: also by the names of their versions,
+               and all others that it names, each of which fails
+    """
+    source = HEADER.with_name("driver.cpp")
+    if is_linked:
+        defined = set(re.findall(r"^EXPORT (cu\w+)", source.read_text(), re.MULTILINE))
+        lines = [f'#include "{source}"']
+        for name in sorted(named_by_pycuda() - defined):
+            base = re.sub(r"_v\d+$", "", name)
+            body = f'__attribute__((alias("{base}")));' if base in defined else "{ return 801; }"
+            lines.append(f"EXPORT {name}() {body}")
+        source = library.with_suffix(".cpp")
+        source.write_text("\n".join(lines) + "\n")
+    compile_library(library, "-w", source, "-ldl")
+
+
+def named_by_pycuda() -> set[str]:
+    """The driver's functions that PyCUDA is linked to."""
+    package = importlib.util.find_spec("pycuda")
+    (extension,) = Path(package.origin).parent.glob("_driver*.so")
+    listed = subprocess.run(["nm", "-D", "--undefined-only", extension], check=True, capture_output=True, text=True)
+    return set(re.findall(r" (cu[A-Z]\w+)", listed.stdout))
 
 
 def compile_library(library: Path, *arguments: str | Path) -> None:

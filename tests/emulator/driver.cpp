@@ -1,6 +1,6 @@
-// A libcuda.so.1 that is no driver: the calls that runtime/cuda_device.py makes, on memory of the
-// host, with the kernels that cuda_on_host.h compiles. It shows that the binding is called as it
-// wants to be.
+// A libcuda.so.1 that is no driver: the calls that runtime/device's two bindings make, on memory of
+// the host, with the kernels that cuda_on_host.h compiles. It shows that the bindings are called as
+// they want to be.
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,6 +19,7 @@ enum Result {
   kSuccess = 0,
   kInvalidValue = 1,
   kOutOfMemory = 2,
+  kInvalidContext = 201,
   kNotFound = 500,
   kIllegalAddress = 700
 };
@@ -39,7 +40,9 @@ struct Stream {
   }
 };
 
+thread_local std::vector<void*> context_stack;
 size_t used_bytes = 0;
+int retained = 0;
 bool is_broken = false;  // by a write to address 0, until the context is reset
 void* kernels = nullptr;
 
@@ -75,10 +78,29 @@ EXPORT cuDeviceGetAttribute(int* value, int attribute, int) {
   *value = attribute == 75 ? 8 : attribute == 76 ? 7 : 0;  // compute capability 8.7, not integrated
   return kSuccess;
 }
-EXPORT cuDevicePrimaryCtxRetain(void** context, int) { return *context = &used_bytes, kSuccess; }
-EXPORT cuDevicePrimaryCtxRelease(int) { return used_bytes ? kInvalidValue : kSuccess; }
+EXPORT cuDevicePrimaryCtxRetain(void** context, int) {
+  return ++retained, *context = &used_bytes, kSuccess;
+}
+EXPORT cuDevicePrimaryCtxRelease(int) {
+  if (--retained == 0) is_broken = false;  // the context is no more
+  return used_bytes ? kInvalidValue : kSuccess;
+}
 EXPORT cuDevicePrimaryCtxReset(int) { return is_broken = false, kSuccess; }
 EXPORT cuCtxSetCurrent(void* context) { return context == &used_bytes ? kSuccess : kInvalidValue; }
+EXPORT cuDeviceComputeCapability(int* major, int* minor, int) {
+  return *major = 8, *minor = 7, kSuccess;
+}
+EXPORT cuCtxPushCurrent(void* context) {
+  return context_stack.push_back(context), context == &used_bytes ? kSuccess : kInvalidValue;
+}
+EXPORT cuCtxPopCurrent(void** context) {
+  if (context_stack.empty()) return kInvalidContext;
+  if (context) *context = context_stack.back();
+  return context_stack.pop_back(), kSuccess;
+}
+EXPORT cuCtxGetDevice(int* device) {
+  return *device = 0, context_stack.empty() ? kInvalidContext : kSuccess;
+}
 EXPORT cuMemGetInfo(size_t* free_bytes, size_t* total) {
   *free_bytes = kTotalBytes - used_bytes;
   return *total = kTotalBytes, kSuccess;
@@ -144,16 +166,22 @@ EXPORT cuModuleLoadData(void** module, const void* image) {
   return kernels && strcmp(static_cast<const char*>(image), "an image") == 0 ? kSuccess
                                                                              : kInvalidValue;
 }
+EXPORT cuModuleLoadDataEx(void** module, const void* image, unsigned, void*, void*) {
+  return cuModuleLoadData(module, image);
+}
 EXPORT cuModuleUnload(void*) { return kSuccess; }
 EXPORT cuModuleGetFunction(void** function, void* module, const char* name) {
   *function = dlsym(module, name);
   return *function ? kSuccess : kNotFound;
 }
+EXPORT cuFuncSetBlockShape(void*, int x, int y, int z) {
+  return x == 256 && y == 1 && z == 1 ? kSuccess : kInvalidValue;
+}
 EXPORT cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                       unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
                       Stream* stream, void** parameters, void** extra) {
   if (grid_y != 1 || grid_z != 1 || block_x != 256 || block_y != 1 || block_z != 1 ||
-      shared_bytes || extra) {
+      shared_bytes || (parameters != nullptr) == (extra != nullptr)) {
     return kInvalidValue;
   }
   Dl_info found;
@@ -161,7 +189,9 @@ EXPORT cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned
   const std::string bytes_of =
       "stillwave_argument_bytes_" + std::string(found.dli_sname + strlen("stillwave_"));
   const int bytes = reinterpret_cast<int (*)()>(dlsym(kernels, bytes_of.c_str()))();
-  const char* argument = static_cast<const char*>(parameters[0]);  // a driver copies it at the call
+  // One argument, in either of two ways: by pointer, or as {1, bytes, 2, their number, 0}.
+  if (extra && *static_cast<size_t*>(extra[3]) != static_cast<size_t>(bytes)) return kInvalidValue;
+  const char* argument = static_cast<const char*>(extra ? extra[1] : parameters[0]);  // copied at the call
   const auto kept = std::make_shared<std::vector<char>>(argument, argument + bytes);
   return stream->put(
       [=] { reinterpret_cast<void (*)(const void*, unsigned)>(function)(kept->data(), grid_x); });
