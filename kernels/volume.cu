@@ -47,7 +47,7 @@ struct Paces {
 
 struct Turning {
   float* volume;
-  const float* turns;  // advance: (K, 2), cosine and sine of every frequency's angle
+  const float* turns;       // advance: (K, 2), cosine and sine of every frequency's angle
   const uint32_t* largest;  // start: bits of the largest of S_0
   Index pixels;
   int frequencies;
@@ -78,7 +78,8 @@ SW_KERNEL(interpolate, Planes) {
   const float* from = p.planes + static_cast<Index>(plane) * p.rows.size * p.columns.size;
   const float scale = p.scales ? p.scales[plane / 4] : 0.0f;
   const int y = pixel / p.columns.size_out, x = pixel % p.columns.size_out;
-  p.out[item] = interpolated(from, scale, p.rows, p.columns, y, x) * (plane % 4 < 2 ? p.to_x : p.to_y);
+  const float to_px = plane % 4 < 2 ? p.to_x : p.to_y;
+  p.out[item] = interpolated(from, scale, p.rows, p.columns, y, x) * to_px;
 }
 
 // One thread a value: down, or across and divided by what of the kernel lies within the plane.
@@ -126,7 +127,8 @@ SW_KERNEL(calibrate, Calibration) {
 // One block a frame: how far a few places of the grid move in it, and from where they mostly are.
 SW_BLOCK_KERNEL(pace, Paces) {
   const Paces& p = argument;
-  const int frame = static_cast<int>(blockIdx.x), before = (frame + p.num_frames - 1) % p.num_frames;
+  const int frame = static_cast<int>(blockIdx.x);
+  const int before = (frame + p.num_frames - 1) % p.num_frames;
   const int rows = (p.height - p.first + p.step - 1) / p.step;
   const int columns = (p.width - p.first + p.step - 1) / p.step;
   const Index plane = static_cast<Index>(p.height) * p.width;

@@ -191,7 +191,8 @@ EXPORT cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned
   const int bytes = reinterpret_cast<int (*)()>(dlsym(kernels, bytes_of.c_str()))();
   // One argument, in either of two ways: by pointer, or as {1, bytes, 2, their number, 0}.
   if (extra && *static_cast<size_t*>(extra[3]) != static_cast<size_t>(bytes)) return kInvalidValue;
-  const char* argument = static_cast<const char*>(extra ? extra[1] : parameters[0]);  // copied at the call
+  // A driver copies it at the call.
+  const char* argument = static_cast<const char*>(extra ? extra[1] : parameters[0]);
   const auto kept = std::make_shared<std::vector<char>>(argument, argument + bytes);
   return stream->put(
       [=] { reinterpret_cast<void (*)(const void*, unsigned)>(function)(kept->data(), grid_x); });

@@ -72,6 +72,10 @@ def test_nothing_but_paces_leaves_the_device_between_photo_and_frame(animator, o
         on_device.predict(photo, seed=4)  # the scene's own volume stays
         np.testing.assert_array_equal(got.spectral_volume, want.spectral_volume)
         assert got.spectral_volume is got.spectral_volume
+    with on_device.analyze(photo, seed=3) as unasked:
+        pass
+    with pytest.raises(ValueError, match="this scene is closed"):
+        _ = unasked.spectral_volume
 
 
 def test_a_measured_motion_starts_as_on_the_processor(animator, on_device, photo, swaying):
