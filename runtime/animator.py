@@ -83,12 +83,12 @@ class Animator:
             layout = self._layout(opened.size, grid, None, opened.reading_bytes, is_guided)
             pixels = opened.pixels()
         edit = edit or Edit()
-        num_frames, fps = self.manifest.num_frames, self.manifest.fps
+        period = self.manifest.num_frames, self.manifest.fps
         if self._device and edit.is_none:  # an edit is the host's
             stays = self._predicted_on(self._device, pixels, seed, steps, loop_seconds)
-            return self._device.scene(pixels, stays, num_frames, fps, is_predicted=True)
+            return self._device.scene(pixels, stays, *period, is_predicted=True)
         volume = edited(self.predict(pixels, seed, steps, loop_seconds), edit, opened.size, opened.source_size)
-        return self._scene(pixels, volume, layout, num_frames, fps, is_predicted=True)
+        return self._scene(pixels, volume, layout, *period, is_predicted=True)
 
     def scene(
         self,
@@ -116,17 +116,15 @@ class Animator:
     ) -> Float:
         """The photo's spectral volume (K, 4, h, w), px of a grid of its own shape, long side 256; see `analyze`."""
         if self._device:
-            return self._predicted_on(self._device, pixels, seed, steps).read()
-        height, width = pixels.shape[:2]
+            return self._predicted_on(self._device, pixels, seed, steps, loop_seconds).read()
         steps = steps or self.manifest.schedule.steps
         coefficients, amplitude = self._coefficients(pixels, seed, steps, loop_seconds)
         scales = np.asarray(self.manifest.scales, np.float32)
         volume = spectrum.cohere(spectrum.volume_from_coefficients(coefficients, scales))
         volume = spectrum.calibrate(volume, amplitude[0])
-        num_frames = self.manifest.num_frames
-        loop_frames = loop_seconds * self.manifest.fps if loop_seconds else None
-        spectrum.advance(volume, spectrum.starting_frame(volume, num_frames, loop_frames) / num_frames)
-        grid_width, grid_height = spectrum.motion_grid(width, height)
+        start = spectrum.starting_frame(volume, self.manifest.num_frames, self._clip_frames(loop_seconds))
+        spectrum.advance(volume, start / self.manifest.num_frames)
+        grid_width, grid_height = spectrum.motion_grid(pixels.shape[1], pixels.shape[0])
         return spectrum.resize_volume(volume, grid_height, grid_width)
 
     def read(self, photo: PhotoSource) -> Pixels:
@@ -146,11 +144,15 @@ class Animator:
             return {"on the device": {"block": layout.plan().nbytes}}
         return analysis_parts(self.manifest, size) | scene_parts(self.manifest, layout)
 
-    def _predicted_on(self, device: "DeviceStages", pixels: Pixels, seed: int, steps: int | None) -> "DeviceVolume":
+    def _clip_frames(self, loop_seconds: float | None) -> float | None:
+        return loop_seconds * self.manifest.fps if loop_seconds else None
+
+    def _predicted_on(
+        self, device: "DeviceStages", pixels: Pixels, seed: int, steps: int | None, loop_seconds: float | None
+    ) -> "DeviceVolume":
         """As `predict`, not copied to the host."""
-        planes, noise, grid = self._inputs(pixels, seed)
-        grid_out = spectrum.motion_grid(pixels.shape[1], pixels.shape[0])
-        return device.predict(planes, noise, grid, grid_out, steps or self.manifest.schedule.steps)
+        grid_out, steps = spectrum.motion_grid(pixels.shape[1], pixels.shape[0]), steps or self.manifest.schedule.steps
+        return device.predict(*self._inputs(pixels, seed), grid_out, steps, self._clip_frames(loop_seconds))
 
     def _inputs(self, pixels: Pixels, seed: int) -> tuple[Float, Float, Size]:
         """What the networks start from: photo (1, 3, 2 Hg, 2 Wg), noise (K-1, C, h, w), and their grid."""

@@ -136,10 +136,11 @@ class DeviceAnalysis:
         is_capturable = self.denoiser.is_capturable
         return self.stream.capture(self._enqueue_steps) if is_capturable else Replay(self._enqueue_steps)
 
-    def predict(self, photo: Float, noise: Float) -> DeviceVolume:
+    def predict(self, photo: Float, noise: Float, clip_frames: float | None = None) -> DeviceVolume:
         """The volume, on the device until the next prediction.
 
         photo  (1, 3, 2 H, 2 W) 0..1;  noise (K-1, C, h, w), unit normal
+        clip_frames  that it is begun for; see `spectrum.calmest`
         """
         self.stream.copy_in(self.at["photo"], photo)
         self.stream.copy_in(self.at["latents"], noise)
@@ -147,7 +148,7 @@ class DeviceAnalysis:
         self.encoder.enqueue(self.stream)
         self.graph.launch(self.stream)
         self._decode()
-        return self.path.make(self.at, self.kernels, self.stream)
+        return self.path.make(self.at, self.kernels, self.stream, clip_frames)
 
     def _decode(self) -> None:
         """A few slices at a time, as the engine was built for; the last ones again where they do not divide."""

@@ -36,7 +36,15 @@ class DeviceStages:
             self.engines = DeviceEngines(backend, device, self.stream)
             self._opened = opened.pop_all()
 
-    def predict(self, photo: Float, noise: Float, grid: Size, grid_out: Size, steps: int) -> DeviceVolume:
+    def predict(
+        self,
+        photo: Float,
+        noise: Float,
+        grid: Size,
+        grid_out: Size,
+        steps: int,
+        clip_frames: float | None = None,
+    ) -> DeviceVolume:
         """The spectral volume of a photo's motion on `grid_out`; see DeviceAnalysis."""
         self.device.make_current()
         analysis, wanted = self._analysis, (grid, grid_out, steps)
@@ -49,7 +57,7 @@ class DeviceStages:
             where = self.manifest, self.device, self.stream, self.kernels
             analysis = self._analysis = DeviceAnalysis(*where, self._open_engine, *wanted, check)
         try:
-            return analysis.predict(photo, noise)
+            return analysis.predict(photo, noise, clip_frames)
         except BaseException:
             self._forget_analysis()
             raise

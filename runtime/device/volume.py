@@ -79,18 +79,20 @@ class VolumePath:
     def sampled_bytes(self) -> int:
         return 16 * self.K * self.H * self.W
 
-    def make(self, at: dict[str, int], kernels: Kernels, stream: Stream) -> DeviceVolume:
-        """The volume of `coefficients` and `amplitude`, begun at the calmest frame."""
+    def make(
+        self, at: dict[str, int], kernels: Kernels, stream: Stream, clip_frames: float | None = None
+    ) -> DeviceVolume:
+        """The volume of `coefficients` and `amplitude`, begun at the calmest frame for a clip of so many."""
 
         def run(launches: list[Launch]) -> None:
             for launch in launches:
                 kernels.launch(launch, stream)
 
         run([*self.smoothing(at), self.pacing(at)])
-        paces = np.empty((2, self.num_frames), np.float32)
+        pace, distance = paces = np.empty((2, self.num_frames), np.float32)
         stream.copy_out(paces, at["paces"])
         stream.wait()
-        turns = spectrum.turns_of(self.K, spectrum.calmest_frame(*paces) / self.num_frames)
+        turns = spectrum.turns_of(self.K, spectrum.calmest(pace, distance, clip_frames) / self.num_frames)
         stream.copy_in(at["turns"], np.ascontiguousarray(np.stack(turns, 1)))
         run(self.beginning(at))
         stream.wait()  # what was copied in is the host's again
