@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-INTERFACE = 3  # changes with _SIGNATURES, together with processor.cpp
+INTERFACE = 4  # changes with _SIGNATURES, together with processor.cpp
 NON_FINITE = 1
 ISA_ORDER = ("avx512", "avx2", "neon", "baseline")
 THREAD_LIMIT = 64
@@ -22,7 +22,7 @@ _LONG = ctypes.c_int64
 _FLOAT = ctypes.c_float
 # Argument types of each launcher.
 _SIGNATURES: dict[str, list[Any]] = {
-    "splat": [_POINTER, _INT, *[_POINTER] * 3, _INT, _POINTER, *[_INT] * 6],
+    "splat": [_POINTER, _INT, *[_POINTER] * 3, _INT, _POINTER, *[_INT] * 5, _FLOAT, _INT],
     "block": [*[_POINTER] * 3, _LONG, _INT, _FLOAT, _INT],
     "motion": [*[_POINTER] * 4, _LONG, *[_INT] * 3],
     "motion_planar": [*[_POINTER] * 3, _LONG, *[_INT] * 2],

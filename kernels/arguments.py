@@ -56,6 +56,7 @@ class Level(ctypes.Structure):
         *[(name, ctypes.c_void_p) for name in ("features", "importance", "motion", "out")],
         *[(name, ctypes.c_int) for name in ("height", "width", "channels")],
         *[(name, ctypes.c_int) for name in ("first_source", "first_cell", "first_vector")],
+        ("cover", ctypes.c_float),
     ]
 
 
@@ -91,6 +92,14 @@ class Picture(ctypes.Structure):
 
 class Halving(ctypes.Structure):
     _fields_ = [("values", ctypes.c_void_p), ("halves", ctypes.c_void_p), ("count", ctypes.c_int64)]
+
+
+class Behind(ctypes.Structure):
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("planes", "importance", "features")],
+        *[(name, ctypes.c_int) for name in ("height", "width", "channels", "scale")],
+        ("doubt", ctypes.c_float),
+    ]
 
 
 class Axis(ctypes.Structure):
@@ -165,6 +174,7 @@ ARGUMENTS: dict[str, type[ctypes.Structure]] = {
     "rgb": Picture,
     "nv12": Picture,
     "halve": Halving,
+    "behind": Behind,
     "interpolate": Planes,
     "blur": Blur,
     "gain": Gains,

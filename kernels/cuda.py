@@ -7,6 +7,7 @@ functions return. The arguments are those of arguments.py.
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from stillwave.kernels.arguments import ARGUMENTS as ARGUMENTS
 from stillwave.kernels.arguments import MAX_LEVELS as MAX_LEVELS
 from stillwave.kernels.arguments import Axis as Axis
+from stillwave.kernels.arguments import Behind as Behind
 from stillwave.kernels.arguments import Blocks as Blocks
 from stillwave.kernels.arguments import Blur as Blur
 from stillwave.kernels.arguments import Calibration as Calibration
@@ -153,6 +155,11 @@ def start(turning: Turning) -> Launch:
     return launch("start", turning.pixels, turning)
 
 
+def behind(argument: Behind) -> Launch:
+    """The first four channels of a coarser level's features; see runtime/splat.py."""
+    return launch("behind", argument.height * argument.width, argument)
+
+
 @dataclass(frozen=True)
 class Splat:
     """Sizes of the splat of a pyramid: (height, width, channels) of each level, finest first."""
@@ -190,17 +197,18 @@ class Splat:
             "tile_sums": 4 * -(-self.num_cells // SCAN_TILE),
         }
 
-    def pyramid(self, addresses: Sequence[tuple[int, int, int, int]], **fields: int) -> Pyramid:
+    def pyramid(self, addresses: Sequence[tuple[int, int, int, int]], cover: float, **fields: int) -> Pyramid:
         """The argument of the splat's kernels.
 
         addresses  of features, importance, motion and out of each level
+        cover      as of `kernels.splat`, at the finest level; the others never fade
         fields     all others of `Pyramid`, but the counts
         """
         p = Pyramid(num_levels=len(self.levels), **fields)
         p.starts = fields["starts"] + STARTS_OFFSET
         source = cell = vector = 0
         for j, ((h, w, c), where) in enumerate(zip(self.levels, addresses, strict=True)):
-            p.level[j] = Level(*where, h, w, c, source, cell, vector)
+            p.level[j] = Level(*where, h, w, c, source, cell, vector, math.inf if j else cover)
             source, cell, vector = source + h * w, cell + (h + 1) * (w + 1), vector + h * w * c // 8
         p.num_sources, p.num_cells, p.num_vectors = source, cell, vector
         return p

@@ -27,6 +27,14 @@ struct Halving {
   Index count;  // a multiple of 8
 };
 
+struct Behind {
+  const float* planes;      // (3, scale height, scale width)
+  const float* importance;  // (scale height, scale width)
+  Half* features;           // (height, width, channels)
+  int height, width, channels, scale;
+  float doubt;
+};
+
 }  // namespace
 
 // One thread a pixel: photo (height, width, 3) to planes in 0..1, continued beyond its edge.
@@ -94,4 +102,26 @@ SW_KERNEL(halve, Halving) {
   const Index first = 8 * thread_number();
   if (first >= argument.count) return;
   store(argument.halves + first, load<Pack<8>>(argument.values + first));
+}
+
+// One thread a pixel of a coarser level: means of colours and of a one, in which what moves counts for
+// little; runtime/splat.py is the specification.
+SW_KERNEL(behind, Behind) {
+  const Behind& b = argument;
+  const Index cell = thread_number();
+  if (cell >= static_cast<Index>(b.height) * b.width) return;
+  const Index columns = static_cast<Index>(b.scale) * b.width, plane = b.scale * b.height * columns;
+  const Index first = cell / b.width * b.scale * columns + cell % b.width * b.scale;
+  float sums[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  for (int y = 0; y < b.scale; ++y) {
+    for (int x = 0; x < b.scale; ++x) {
+      const Index at = first + y * columns + x;
+      const float importance = b.importance[at] > 0.0f ? b.importance[at] : 0.0f;
+      const float trust = 1.0f / (1.0f + b.doubt * importance);
+      for (int c = 0; c < 3; ++c) sums[c] += trust * b.planes[c * plane + at];
+      sums[3] += trust;
+    }
+  }
+  const float share = 1.0f / static_cast<float>(b.scale * b.scale);
+  for (int c = 0; c < 4; ++c) store(b.features + cell * b.channels + c, sums[c] * share);
 }

@@ -4,7 +4,7 @@
 //   cells   (H W)     the cell each source lands in, or -1
 //   starts  (cells+1) cell c holds entries starts[c] .. starts[c + 1]
 //   order   (H W)     entries: the source, by cell and then in raster order
-//   shares  (H W)     entries: what the source gives to the four pixels around it
+//   shares  (H W)     entries: where in its cell the source lands, and its importance
 //
 // Cells are the squares between pixel centres, one more than pixels both ways: cell (0, 0) has the
 // top left pixel at its lower right corner. Only the rows that touch the output rows are indexed.
@@ -14,9 +14,19 @@
 
 namespace {
 
-// Importance times bilinear weight of the corners, [below][right].
+// What a source gives to the corners of its cell: bilinear weights times scale * 2^exponent.
 struct Share {
-  float part[2][2];
+  float left, above;  // multiples of 2^-24: none is so small that a product with it vanishes
+  float scale;
+  int exponent;
+
+  // Of the corner [below][right].
+  SW_BODY float bilinear(int below, int right) const {
+    return (right ? 1.0f - left : left) * (below ? 1.0f - above : above);
+  }
+  SW_BODY float part(int below, int right) const {
+    return (right ? 1.0f - left : left) * ((below ? 1.0f - above : above) * scale);
+  }
 };
 
 struct CellIndex {
@@ -85,15 +95,12 @@ SW_BODY int cell_of(const CellIndex& index, int y, int x, float dx, float dy) {
   return is_near ? cell : -1;
 }
 
-// What the source at (y, x) gives to its four corners; only meaningful if it lands in a cell.
+// What the source at (y, x) gives; only meaningful if it lands in a cell.
 SW_BODY Share share_of(int y, int x, float dx, float dy, float weight) {
   const float to_x = static_cast<float>(x) + dx, to_y = static_cast<float>(y) + dy;
-  // Multiples of 2^-24 whose sum is 1: none is so small that a product with it vanishes.
-  const float left = 1.0f - (to_x - floor_of(to_x)), right = 1.0f - left;
-  const float above = 1.0f - (to_y - floor_of(to_y)), below = 1.0f - above;
-  const float scale = importance(weight).scale;
-  const float upper = above * scale, lower = below * scale;
-  return Share{{{left * upper, right * upper}, {left * lower, right * lower}}};
+  const Importance found = importance(weight);
+  return Share{1.0f - (to_x - floor_of(to_x)), 1.0f - (to_y - floor_of(to_y)), found.scale,
+               found.exponent};
 }
 
 }  // namespace

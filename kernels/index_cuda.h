@@ -21,6 +21,7 @@ struct Level {
   void* out;                // (height, width, channels) Half or float
   int height, width, channels;
   int first_source, first_cell, first_vector;  // of this level in the pyramid
+  float cover;
 };
 
 struct Pyramid {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 // Changes with any launcher's arguments, together with INTERFACE in _library.py.
-extern "C" __attribute__((visibility("default"))) int stillwave_interface() { return 3; }
+extern "C" __attribute__((visibility("default"))) int stillwave_interface() { return 4; }
 
 extern "C" __attribute__((visibility("default"))) int stillwave_supports(const char* isa) {
 #if defined(__x86_64__)

@@ -113,10 +113,13 @@ def mean_magnitude(rows: Array, units: Float, terms: Array) -> Float:
     return mean
 
 
-def splat(features: Array, motion: Float, weight: Float, rows: tuple[int, int], dtype: DTypeLike) -> Array:
+def splat(
+    features: Array, motion: Float, weight: Float, rows: tuple[int, int], dtype: DTypeLike, cover: float = np.inf
+) -> Array:
     """Softmax splatting (Niklaus and Liu 2020, eq. 8), normalised, 0 where nothing lands.
 
-    features (H, W, C), motion (H, W, 2) px, weight (H, W); returns rows r0..r1: (r1 - r0, W, C)
+    features (H, W, C), motion (H, W, 2) px, weight (H, W); returns rows r0..r1: (r1 - r0, W, C),
+    faded where less than 1 / cover of a pixel's area is landed on
     """
     height, width, channels = features.shape
     cell, source, bilinear = _landings(motion)
@@ -126,11 +129,14 @@ def splat(features: Array, motion: Float, weight: Float, rows: tuple[int, int], 
     np.maximum.at(top, cell, score)
     importance = bilinear * np.exp(score - top[cell])
     total = np.bincount(cell, importance, height * width)
+    area = np.bincount(cell, bilinear, height * width)
+    kept = np.minimum(cover * np.maximum(area, 1e-30), 1)
     out = np.zeros((height * width, channels), np.float64)
     flat = features.reshape(-1, channels)
     for channel in range(channels):
         values = flat[source, channel] * importance
         np.divide(np.bincount(cell, values, height * width), total, out=out[:, channel], where=total > 0)
+    out *= kept[:, None]
     return out.reshape(height, width, channels)[slice(*rows)].astype(dtype)
 
 

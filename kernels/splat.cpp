@@ -22,7 +22,7 @@ SW_BODY void fetch_ahead(const CellIndex& index, const In* features, int channel
 // where they ended.
 template <bool kOrdinary, class V, int kVectors, bool kStream, class In, class Out>
 SW_BODY int gather_channels(const CellIndex& shared, const In* features, Out* out, int channels,
-                            int y, int first) {
+                            float cover, int y, int first) {
   const CellIndex index = shared;  // a copy, so that stores to `out` cannot change it
   const int last_entry = index.starts[index.num_cells()] - 1;
   constexpr int kBytes = kVectors * lanes<V> * sizeof(In);
@@ -33,7 +33,7 @@ SW_BODY int gather_channels(const CellIndex& shared, const In* features, Out* ou
         fetch_ahead<kBytes>(index, features + first, channels, y, x, last_entry);
       }
       V mean[kVectors];
-      gather<kOrdinary>(index, features + first, channels, y, x, mean);
+      gather<kOrdinary>(index, features + first, channels, cover, y, x, mean);
       for (int v = 0; v < kVectors; ++v) {
         kStream ? stream(to + v * lanes<V>, mean[v]) : store(to + v * lanes<V>, mean[v]);
       }
@@ -43,18 +43,20 @@ SW_BODY int gather_channels(const CellIndex& shared, const In* features, Out* ou
 }
 
 template <bool kOrdinary, bool kStream, class In, class Out>
-void gather_row(const CellIndex& index, const In* features, Out* out, int channels, int y) {
+void gather_row(const CellIndex& index, const In* features, Out* out, int channels, float cover,
+                int y) {
   int done = 0;
-  done = gather_channels<kOrdinary, Lanes, 4, kStream>(index, features, out, channels, y, done);
-  done = gather_channels<kOrdinary, Lanes, 2, kStream>(index, features, out, channels, y, done);
-  done = gather_channels<kOrdinary, Lanes, 1, kStream>(index, features, out, channels, y, done);
-  done = gather_channels<kOrdinary, float, 4, false>(index, features, out, channels, y, done);
-  done = gather_channels<kOrdinary, float, 3, false>(index, features, out, channels, y, done);
-  gather_channels<kOrdinary, float, 1, false>(index, features, out, channels, y, done);
+  done = gather_channels<kOrdinary, Lanes, 4, kStream>(index, features, out, channels, cover, y, done);
+  done = gather_channels<kOrdinary, Lanes, 2, kStream>(index, features, out, channels, cover, y, done);
+  done = gather_channels<kOrdinary, Lanes, 1, kStream>(index, features, out, channels, cover, y, done);
+  done = gather_channels<kOrdinary, float, 4, false>(index, features, out, channels, cover, y, done);
+  done = gather_channels<kOrdinary, float, 3, false>(index, features, out, channels, cover, y, done);
+  gather_channels<kOrdinary, float, 1, false>(index, features, out, channels, cover, y, done);
 }
 
 template <bool kOrdinary, class In, class Out>
-void gather_rows(const CellIndex& index, const In* features, Out* out, int channels, int threads) {
+void gather_rows(const CellIndex& index, const In* features, Out* out, int channels, float cover,
+                 int threads) {
   const Index row_size = static_cast<Index>(index.width) * channels;
   const int rows = index.last_row - index.first_row;
   const Index step = rows_in_chunk(index.width);
@@ -63,10 +65,10 @@ void gather_rows(const CellIndex& index, const In* features, Out* out, int chann
   parallel(chunks_of(rows, step), threads, [&](Index chunk) {
     for (Index y = chunk * step; y < smaller(rows, (chunk + 1) * step); ++y) {
       if (is_streamed) {
-        gather_row<kOrdinary, true>(index, features, out + y * row_size, channels,
+        gather_row<kOrdinary, true>(index, features, out + y * row_size, channels, cover,
                                     static_cast<int>(y));
       } else {
-        gather_row<kOrdinary, false>(index, features, out + y * row_size, channels,
+        gather_row<kOrdinary, false>(index, features, out + y * row_size, channels, cover,
                                      static_cast<int>(y));
       }
     }
@@ -76,11 +78,11 @@ void gather_rows(const CellIndex& index, const In* features, Out* out, int chann
 
 template <class In, class Out>
 void gather_all(const Work& work, const Findings& findings, const In* features, Out* out,
-                int channels, int threads) {
+                int channels, float cover, int threads) {
   if (findings.is_unusual) {
-    gather_rows<false>(work.index, features, out, channels, threads);
+    gather_rows<false>(work.index, features, out, channels, cover, threads);
   } else {
-    gather_rows<true>(work.index, features, out, channels, threads);
+    gather_rows<true>(work.index, features, out, channels, cover, threads);
   }
 }
 
@@ -89,7 +91,7 @@ void gather_all(const Work& work, const Findings& findings, const In* features, 
 SW_EXPORT(splat)
 (const void* features, int is_half, const float* motion, const float* weight, void* out,
  int is_out_half, void* workspace, int height, int width, int channels, int first_row, int last_row,
- int threads) {
+ float cover, int threads) {
   const Work work = place(workspace, CellIndex{motion, weight, nullptr, nullptr, nullptr, nullptr,
                                                height, width, first_row, last_row});
   const Findings findings = build_index(work, threads);
@@ -99,13 +101,13 @@ SW_EXPORT(splat)
   auto* out_halves = static_cast<Half*>(out);
   auto* out_floats = static_cast<float*>(out);
   if (is_half && is_out_half) {
-    gather_all(work, findings, halves, out_halves, channels, threads);
+    gather_all(work, findings, halves, out_halves, channels, cover, threads);
   } else if (is_half) {
-    gather_all(work, findings, halves, out_floats, channels, threads);
+    gather_all(work, findings, halves, out_floats, channels, cover, threads);
   } else if (is_out_half) {
-    gather_all(work, findings, floats, out_halves, channels, threads);
+    gather_all(work, findings, floats, out_halves, channels, cover, threads);
   } else {
-    gather_all(work, findings, floats, out_floats, channels, threads);
+    gather_all(work, findings, floats, out_floats, channels, cover, threads);
   }
   return kSuccess;
 }

@@ -11,8 +11,8 @@ namespace {
 template <class Out>
 SW_BODY void gather_vector(const Pyramid& p, const Level& level, int pixel, int channel) {
   Pack<8> mean[1];
-  gather<true>(index_of(p, level), level.features + channel, level.channels, pixel / level.width,
-               pixel % level.width, mean);
+  gather<true>(index_of(p, level), level.features + channel, level.channels, level.cover,
+               pixel / level.width, pixel % level.width, mean);
   store(static_cast<Out*>(level.out) + static_cast<Index>(pixel) * level.channels + channel,
         mean[0]);
 }
@@ -98,8 +98,7 @@ SW_KERNEL(splat_sort, Pyramid) {
     const float2 motion = reinterpret_cast<const float2*>(level.motion)[source];
     const Share share = share_of(source / level.width, source % level.width, motion.x, motion.y,
                                  level.importance[source]);
-    reinterpret_cast<float4*>(p.shares)[entry] =
-        make_float4(share.part[0][0], share.part[0][1], share.part[1][0], share.part[1][1]);
+    p.shares[entry] = share;
   }
 }
 

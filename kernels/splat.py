@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from stillwave.kernels import _library, reference
@@ -15,6 +17,7 @@ def splat(
     out: Array | None = None,
     *,
     rows: tuple[int, int] | None = None,
+    cover: float = math.inf,
     threads: int = 0,
     workspace: Array | None = None,
 ) -> Array:
@@ -25,6 +28,7 @@ def splat(
     weight     (H, W)    float32; importance is exp(weight), for any finite weight
     out        (H, W, C) float16 or float32, the dtype of `features` if None; 0 where nothing lands
     rows       (r0, r1)  only these output rows, from all sources; `out` is then (r1 - r0, W, C)
+    cover      where sources land on less than 1 / cover of a pixel's area, `out` fades to 0; by default it never does
     workspace  uint8, at least `splat_workspace_bytes(H, W)`; None allocates
     """
     features = readable("features", features, (None, None, None), np.float32, np.float16)
@@ -32,6 +36,8 @@ def splat(
     motion = readable("motion", motion, (height, width, 2), np.float32)
     weight = readable("weight", weight, (height, width), np.float32)
     first, last = _check_rows(rows, height)
+    if not cover > 0:
+        raise ValueError(f"cover must be above 0, got {cover}")
     dtypes = (features.dtype, np.float32, np.float16)
     out = writable("out", out, (last - first, width, channels), *dtypes)
     separate("out", out, features=features, motion=motion, weight=weight)
@@ -44,14 +50,14 @@ def splat(
     kernels = _library.kernels()
     if kernels is None:
         _refuse_non_finite(motion, weight)
-        out[...] = reference.splat(features, motion, weight, (first, last), out.dtype)
+        out[...] = reference.splat(features, motion, weight, (first, last), out.dtype, cover)
         return out
     if workspace is None:
         workspace = np.empty(splat_workspace_bytes(height, width), np.uint8)
     status = kernels.splat(
         *(features.ctypes.data, features.dtype == np.float16, motion.ctypes.data),
         *(weight.ctypes.data, out.ctypes.data, out.dtype == np.float16, workspace.ctypes.data),
-        *(height, width, channels, first, last, threads),
+        *(height, width, channels, first, last, cover, threads),
     )
     if status == _library.NON_FINITE:
         _refuse_non_finite(motion, weight)

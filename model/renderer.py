@@ -2,10 +2,14 @@
 (paper section 5). The pyramid runs once a photo, the synthesis once a frame.
 """
 
+import math
+
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
+
+from stillwave.runtime.motion import COVER, DOUBT
 
 from .layers import zeroed
 from .presets import Preset
@@ -176,17 +180,17 @@ def colours_apart(image: Tensor) -> Tensor:
 
 
 def filled(level0: Tensor, level1: Tensor, level2: Tensor, still: Tensor) -> Tensor:
-    """The splatted colours, where covered; else those at half size, those around at quarter size, the photo."""
-    level0, level1, level2 = (level[:, :PASSED] for level in (level0, level1, level2))
-    around = box(level2, 5)
-    covered = around[:, 3:]
-    around = torch.cat([around[:, :3] / (covered + 1e-6), covered / (covered + 0.02)], 1)
+    """The splatted colours, where covered; else those around at half size, at quarter size, the photo. In the coarser
+    levels what moves counts for little: what comes into sight lay behind it.
+    """
     image = still
-    for passed, scale in ((around, 4.0), (level1, 2.0), (level0, 1.0)):
-        if scale > 1:
-            passed = functional.interpolate(passed, scale_factor=scale, mode="bilinear")
+    for level, size, scale in ((level2, 5, 4.0), (level1, 3, 2.0)):
+        passed = box(level[:, :PASSED], size)
+        covered = passed[:, 3:]
+        passed = torch.cat([passed[:, :3] / (covered + 1e-4), covered / (covered + 0.01)], 1)
+        passed = functional.interpolate(passed, scale_factor=scale, mode="bilinear")
         image = image + passed[:, 3:] * (passed[:, :3] - image)
-    return image
+    return level0[:, :3] + (1 - level0[:, 3:PASSED]) * image
 
 
 def features(
@@ -268,10 +272,17 @@ class Renderer(nn.Module):
     def splat(self, photo: Tensor, motion: Tensor, importance: Tensor) -> list[Tensor]:
         """The pyramid, carried along."""
         splatted = []
-        for j, level in enumerate(self.pyramid(photo)):
+        for j, level in enumerate(self.levels(photo, importance)):
             size = level.shape[2:]
             level_motion = functional.interpolate(motion, size, mode="bilinear") / 2**j
-            splatted.append(
-                softmax_splat(level, level_motion, functional.interpolate(importance, size, mode="bilinear"))
-            )
+            weight = functional.interpolate(importance, size, mode="bilinear")
+            splatted.append(softmax_splat(level, level_motion, weight, math.inf if j else COVER))
         return splatted
+
+    def levels(self, photo: Tensor, importance: Tensor) -> list[Tensor]:
+        """The pyramid, with what fills holes in the coarser levels; see runtime/splat.py."""
+        trust = 1 / (1 + DOUBT * importance.clamp_min(0))
+        passed = torch.cat([photo * trust, trust], 1)
+        fine, *coarser = self.pyramid(photo)
+        behind = (functional.avg_pool2d(passed, 2**j) for j in (1, 2))
+        return [fine, *(torch.cat([b, level[:, PASSED:]], 1) for b, level in zip(behind, coarser, strict=True))]

@@ -8,12 +8,19 @@ from .spectrum import REFERENCE_SIDE
 Float = npt.NDArray[np.float32]
 
 WEIGHT_EXPONENT = 3.0  # splat importance exp(3 W / max W): what moves more is in front (paper section 5)
+COVER = 1.25  # a pixel is covered where 1 / COVER of its area is landed on: motion also stretches
+DOUBT = 8.0  # how much what is in front is left out of what fills holes
 REACH = 4  # grid cells a moving thing is expected to sweep
 
 
 def importance_from_weight(weight: Float) -> Float:
     """Exponent of softmax splatting from W(p) = mean over time of |F_t(p)|: (H, W) px -> (H, W) in 0..3."""
     return (WEIGHT_EXPONENT / max(float(weight.max()), 1e-6)) * weight
+
+
+def trust_from_importance(importance: Float) -> Float:
+    """Share with which a pixel fills holes: 1 where nothing moves, since what comes into sight lay behind."""
+    return 1 / (1 + np.float32(DOUBT) * np.maximum(importance, 0))
 
 
 def activity_from_weight(weight: Float) -> Float:

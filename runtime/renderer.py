@@ -4,6 +4,7 @@ A frame is made in horizontal tiles of equal height, one where the memory budget
 by a halo of rows on each side, as many as the networks see, so that tiling does not change a pixel.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,10 @@ from stillwave import kernels
 
 from .engine import Engine
 from .memory import Arena, Buffer, Plan, place
-from .motion import activity_from_weight, importance_from_weight
+from .motion import COVER, activity_from_weight, importance_from_weight
 from .preview import Preview
 from .spectrum import Float
-from .splat import Level
+from .splat import PASSED, Level, behind
 
 PASS = 8  # frames whose motion is made in one pass over the spectral volume
 
@@ -142,6 +143,9 @@ class Renderer:
             for j in range(len(outputs)):
                 rows = slice(kept >> j, end >> j)
                 a[f"features{j}"][rows] = a[f"pyramid{j}"][0, (kept - first) >> j : (end - first) >> j]
+                if j:
+                    planes, importance = a["photo"][0, :, kept - first : end - first], a["importance0"][kept:end]
+                    a[f"features{j}"][rows, :, :PASSED] = behind(planes, importance, 2**j)
 
     def _planes(self, first: int, out: Float) -> None:
         """Rows of the photo as planes 0..1: (1, 3, rows, W)."""
@@ -150,7 +154,8 @@ class Renderer:
 
     def _level(self, j: int) -> Level:
         a = self.arrays
-        return Level(a[f"features{j}"], a[f"importance{j}"], a[f"motion{j}"], a["workspace"], self.threads)
+        arrays = (a[f"{name}{j}"] for name in ("features", "importance", "motion"))
+        return Level(*arrays, a["workspace"], self.threads, math.inf if j else COVER)
 
     def motions(self, basis: Float) -> Float:
         """Up to PASS displacements on the grid, of a basis (n, 2K): (n, h, w, 2) px of the grid, valid

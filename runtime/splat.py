@@ -1,5 +1,6 @@
 """Features + displacement -> warped features, one pyramid level at a time, a band of rows at a time."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwave import kernels
+
+from .motion import trust_from_importance
+
+PASSED = 4  # leading channels of every level: colours and a one, which says what is covered
 
 Float = npt.NDArray[np.float32]
 
@@ -26,13 +31,26 @@ class Level:
     motion: Float
     workspace: npt.NDArray[np.uint8]
     threads: int
+    cover: float = math.inf  # see kernels.splat
 
     def move(self, grid_motion: Float) -> None:
         """Bring the motion (h, w, 2), px of its grid, to this level's size."""
         kernels.resize_motion(grid_motion, self.motion, threads=self.threads)
 
     def splat(self, first_row: int, out: Float) -> None:
-        """Warped rows first_row.. of this level into `out` (rows, W, C)."""
+        """Warped rows first_row.. of this level into `out` (rows, W, C); faded where little lands."""
         rows = (first_row, first_row + len(out))
         arrays: tuple[Any, ...] = (self.features, self.motion, self.importance, out)
-        kernels.splat(*arrays, rows=rows, workspace=self.workspace, threads=self.threads)
+        kernels.splat(*arrays, rows=rows, cover=self.cover, workspace=self.workspace, threads=self.threads)
+
+
+def behind(planes: Float, importance: Float, scale: int) -> Float:
+    """What fills holes: means of scale x scale pixels' colours and of a one, in which what moves counts for little.
+
+    planes (3, H, W) 0..1, importance (H, W) -> (H / scale, W / scale, PASSED)
+    """
+    trust = trust_from_importance(importance)
+    passed = np.stack([*(planes * trust), trust], 2)
+    H, W = importance.shape
+    means: Float = passed.reshape(H // scale, scale, W // scale, scale, PASSED).mean((1, 3))
+    return means

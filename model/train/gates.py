@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from stillwave.kernels import splat
+from stillwave.runtime.motion import COVER
 
 from ..presets import PRESETS
 from ..renderer import AROUND, NEAR, STILL_PX, SUMS, Gates, Renderer, features, filled, moves_now
@@ -53,12 +54,12 @@ DOWN, ACROSS = np.array([0, -1, 1, 0, 0]), np.array([0, 0, 0, -1, 1])  # a pixel
 def splatted(renderer: Renderer, photo: Tensor, motion: Tensor, importance: Tensor) -> list[Tensor]:
     """`Renderer.splat` by the runtime's kernel: a twentieth of the time, and no gradient is needed."""
     levels = []
-    for j, level in enumerate(renderer.pyramid(photo)):
+    for j, level in enumerate(renderer.levels(photo, importance)):
         size = level.shape[2:]
-        maps = (functional.interpolate(x, size, mode="bilinear") for x in (motion, importance))
-        shift, weight = (x[0].permute(1, 2, 0) for x in maps)
-        arrays = level[0].permute(1, 2, 0), shift / 2**j, weight[..., 0]
-        warped = splat(*(np.ascontiguousarray(x.numpy(), np.float32) for x in arrays), threads=1)
+        shift, weight = (functional.interpolate(x, size, mode="bilinear") for x in (motion, importance))
+        arrays = (x[0].permute(1, 2, 0) for x in (level, shift / 2**j, weight))
+        features, shift, weight = (np.ascontiguousarray(x.numpy(), np.float32) for x in arrays)
+        warped = splat(features, shift, weight[..., 0], cover=np.inf if j else COVER, threads=1)
         levels.append(torch.from_numpy(warped).permute(2, 0, 1)[None])
     return levels
 

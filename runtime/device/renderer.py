@@ -17,7 +17,7 @@ from stillwave.kernels import cuda, reference
 from stillwave.kernels.cuda import FrameChoice, Launch
 
 from ..errors import BackendError, BudgetError
-from ..motion import REACH, WEIGHT_EXPONENT
+from ..motion import COVER, DOUBT, REACH, WEIGHT_EXPONENT
 from ..spectrum import REFERENCE_SIDE, Float
 from .contract import Device, DeviceEngine, Event, Graph, Kernels, Replay, Stream
 from .frame import CUDA, DeviceFrame
@@ -164,6 +164,9 @@ class DeviceRenderer:
         pyramid.enqueue(self.stream)
         for j, (rows, columns, C) in enumerate(self.layout.levels):
             self._launch(cuda.halve(cuda.Halving(a[f"pyramid{j}"], a[f"features{j}"], rows * columns * C)))
+            if j:
+                maps = a["still"], a["importance0"], a[f"features{j}"]
+                self._launch(cuda.behind(cuda.Behind(*maps, rows, columns, C, 2**j, DOUBT)))
         self.stream.wait()
 
     def _picture(self, picture: str, planes: str, choice: int = 0) -> cuda.Picture:
@@ -178,7 +181,7 @@ class DeviceRenderer:
         h, w = self.layout.grid
         grid = {"grids": a["motions"], "grid_height": h, "grid_width": w, "is_out_half": self.layout.is_half}
         of_level = ("features", "importance", "motion", "level")
-        pyramid = splat.pyramid([tuple(a[f"{name}{j}"] for name in of_level) for j in levels], **shared, **grid)
+        pyramid = splat.pyramid([tuple(a[f"{name}{j}"] for name in of_level) for j in levels], COVER, **shared, **grid)
         self._splat, self._starts = splat.launches(pyramid), (a["starts"], splat.buffers()["starts"])
         self._bytes = cuda.rgb(self._picture("picture", "frame", a["choice"]))
         inputs = {"motion": a["motion0"], **{name: a[name] for name in ("still", "activity", "frame")}}

@@ -14,6 +14,8 @@ from stillwave import kernels
 from stillwave.kernels import cuda, reference
 from stillwave.runtime import spectrum
 from stillwave.runtime.device.volume import VolumePath
+from stillwave.runtime.motion import COVER, DOUBT
+from stillwave.runtime.splat import behind
 
 nvcc = pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc on PATH")
 NVCC = ["nvcc", "-std=c++17", "-fmad=false", "--Werror", "all-warnings"]
@@ -176,6 +178,7 @@ def splat_on(bench, levels, grids, choice, is_half):
     chosen, stored = bench.array(np.frombuffer(choice, np.uint8)), bench.array(grids)
     pyramid = splat.pyramid(
         [tuple(map(at, level)) for level in zip(features, importance, motion, out, strict=True)],
+        COVER,
         **{name: at(array) for name, array in index.items()},
         **{"choice": at(chosen), "grids": at(stored), "activity_map": at(activity_map), "activity": at(activity)},
         **{"grid_height": grids.shape[1], "grid_width": grids.shape[2], "is_out_half": is_half},
@@ -192,10 +195,11 @@ def test_splat_of_a_pyramid_equals_the_host(bench, is_half, amplitude):
     levels = ((36, 52, 16), (18, 26, 32), (9, 13, 64))
     grids = (amplitude * np.random.default_rng(4).standard_normal((3, 20, 28, 2))).astype(np.float32)
     found = splat_on(bench, levels, grids, cuda.FrameChoice(None, 2, 0.5), is_half)
-    for features, importance, motion, out in zip(*found[:4], strict=True):
+    covers = (COVER, np.inf, np.inf)
+    for features, importance, motion, out, cover in zip(*found[:4], covers, strict=True):
         want = kernels.resize_motion(grids[2], np.empty(motion.shape, np.float32))
         np.testing.assert_array_equal(motion, want)
-        want = kernels.splat(features, want, importance, np.empty(out.shape, out.dtype))
+        want = kernels.splat(features, want, importance, np.empty(out.shape, out.dtype), cover=cover)
         np.testing.assert_array_equal(out, want)
 
 
@@ -207,7 +211,8 @@ def test_all_sources_in_one_cell(bench):
     choice = cuda.FrameChoice(None, 0, 1.0)
     features, importance, _, (out,), index = splat_on(bench, ((40, 56, 8),), grids, choice, False)
     assert (index["order"].view(np.int32) == np.arange(40 * 56)).all()
-    want = kernels.splat(features[0], np.ascontiguousarray(grids[0]), importance[0], np.empty(out.shape, np.float32))
+    arrays = features[0], np.ascontiguousarray(grids[0]), importance[0], np.empty(out.shape, np.float32)
+    want = kernels.splat(*arrays, cover=COVER)
     np.testing.assert_array_equal(out, want)
     assert np.count_nonzero(out.any(-1)) == 4
 
@@ -219,7 +224,9 @@ def test_index_of_many_tiles(bench):
     assert -(-cuda.Splat(levels).num_cells // cuda.SCAN_TILE) > 10
     features, importance, motion, out, _ = splat_on(bench, levels, grids, cuda.FrameChoice(None, 0, 1.0), False)
     for i in range(2):
-        want = kernels.splat(features[i], motion[i], importance[i], np.empty(out[i].shape, np.float32))
+        want = kernels.splat(
+            features[i], motion[i], importance[i], np.empty(out[i].shape, np.float32), cover=np.inf if i else COVER
+        )
         np.testing.assert_array_equal(out[i], want)
 
 
@@ -323,6 +330,21 @@ def test_a_measured_volume_starts_from_the_photo(bench, mean, num_frequencies):
         cuda.start(cuda.Turning(at(volume), None, at(largest), 9 * 14, num_frequencies)),
     )
     np.testing.assert_array_equal(volume[1:], spectrum.start_from_photo(S)[1:])
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_what_fills_holes_equals_the_host(bench, scale):
+    rng = np.random.default_rng(6)
+    planes, importance = (
+        bench.array(rng.random((3, 16, 24)), np.float32),
+        bench.array(4 * rng.random((16, 24)) - 1, np.float32),
+    )
+    out = bench.array(rng.random((16 // scale, 24 // scale, 8)), np.float16)
+    want = out.copy()
+    want[..., :4] = behind(planes, importance, scale)
+    sizes = *out.shape, scale
+    bench.run(cuda.behind(cuda.Behind(at(planes), at(importance), at(out), *sizes, DOUBT)))
+    np.testing.assert_allclose(out, want, rtol=2**-10)
 
 
 def test_launches_refuse_what_kernels_cannot_do():

@@ -38,10 +38,28 @@ def test_agrees_with_the_reference(isa, size, dtype, out_dtype, speed, spread, s
 
 
 @examples
+@given(sizes, st.floats(0, 9), st.sampled_from([5.0, 1e4]), st.floats(0.5, 3), st.integers(0, 99))
+def test_cover_fades_what_is_landed_on_little(isa, size, speed, spread, cover, seed):
+    features, motion, weight = scene(seed, *size, np.float32, speed, spread)
+    got = splat(features, motion, weight, cover=cover)
+    want = reference.splat(features, motion, weight, (0, size[0]), np.float32, cover)
+    np.testing.assert_allclose(got, want, rtol=0, atol=ATOL_F32)
+
+
+def test_importance_does_not_count_as_area(isa):
+    features, weight = np.array([[[1.0], [0.0]]], np.float32), np.array([[9.0, 0.0]], np.float32)
+    motion = np.array([[[0.75, 0], [9, 0]]], np.float32)  # the second leaves the picture
+    np.testing.assert_allclose(splat(features, motion, weight, cover=1)[0, :, 0], [0.25, 0.75])
+    np.testing.assert_allclose(splat(features, motion, weight, cover=2)[0, :, 0], [0.5, 1])
+    np.testing.assert_array_equal(splat(features, motion, weight)[0, :, 0], [1, 1])
+
+
+@examples
 @given(sizes, dtypes, st.floats(-1e4, 1e4), st.integers(0, 99))
 def test_zero_motion_is_the_identity(isa, size, dtype, spread, seed):
     features, motion, weight = scene(seed, *size, dtype, speed=0, spread=spread)
     np.testing.assert_array_equal(splat(features, motion, weight), features)
+    np.testing.assert_array_equal(splat(features, motion, weight, cover=1), features)
 
 
 @examples
@@ -186,6 +204,8 @@ def test_wrong_arguments_are_refused(isa):
         call(features)
     with pytest.raises(ValueError, match=r"rows must satisfy 0 <= r0 <= r1 <= 6, got \(4, 7\)"):
         call(rows=(4, 7))
+    with pytest.raises(ValueError, match=r"cover must be above 0, got 0"):
+        call(cover=0)
     with pytest.raises(ValueError, match=r"threads must be 0 \(one a core\) or more, got -1"):
         call(threads=-1)
 
