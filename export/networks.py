@@ -21,7 +21,7 @@ from .decoder_gradient import DecoderGradient
 
 Shape = tuple[Dimension, ...]
 
-UNIT_RANGE = {"photo", "still", "activity"}  # what is drawn from 0..1
+UNIT_RANGE = {"photo", "still", "activity", "level0", "level1", "level2"}  # what is drawn from 0..1
 GRID = (256, 160)  # width, height trained on
 LARGEST_GRID = (320, 160)  # of those `network_grid` chooses among
 GRID_MULTIPLE = 32

@@ -110,17 +110,18 @@ SW_KERNEL(behind, Behind) {
   const Behind& b = argument;
   const Index cell = thread_number();
   if (cell >= static_cast<Index>(b.height) * b.width) return;
-  const Index columns = static_cast<Index>(b.scale) * b.width, plane = b.scale * b.height * columns;
+  const int columns = b.scale * b.width;
+  const Index plane = static_cast<Index>(columns) * b.scale * b.height;
   const Index first = cell / b.width * b.scale * columns + cell % b.width * b.scale;
   float sums[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  for (int y = 0; y < b.scale; ++y) {
-    for (int x = 0; x < b.scale; ++x) {
-      const Index at = first + y * columns + x;
-      const float importance = b.importance[at] > 0.0f ? b.importance[at] : 0.0f;
-      const float trust = 1.0f / (1.0f + b.doubt * importance);
-      for (int c = 0; c < 3; ++c) sums[c] += trust * b.planes[c * plane + at];
-      sums[3] += trust;
-    }
+  for (int i = 0; i < b.scale * b.scale; ++i) {
+    const Index at = first + i / b.scale * columns + i % b.scale;
+    const float importance = b.importance[at] > 0.0f ? b.importance[at] : 0.0f;
+    const float trust = 1.0f / (1.0f + b.doubt * importance);
+    const float* plane_at = b.planes + at;
+    SW_UNROLL
+    for (int c = 0; c < 3; ++c, plane_at += plane) sums[c] += trust * *plane_at;
+    sums[3] += trust;
   }
   const float share = 1.0f / static_cast<float>(b.scale * b.scale);
   for (int c = 0; c < 4; ++c) store(b.features + cell * b.channels + c, sums[c] * share);

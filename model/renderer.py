@@ -186,10 +186,8 @@ def filled(level0: Tensor, level1: Tensor, level2: Tensor, still: Tensor) -> Ten
     image = still
     for level, size, scale in ((level2, 5, 4.0), (level1, 3, 2.0)):
         passed = box(level[:, :PASSED], size)
-        covered = passed[:, 3:]
-        passed = torch.cat([passed[:, :3] / (covered + 1e-4), covered / (covered + 0.01)], 1)
-        passed = functional.interpolate(passed, scale_factor=scale, mode="bilinear")
-        image = image + passed[:, 3:] * (passed[:, :3] - image)
+        passed = functional.interpolate(passed / (passed[:, 3:] + 0.01), scale_factor=scale, mode="bilinear")
+        image = passed[:, :3] + (1 - passed[:, 3:]) * image
     return level0[:, :3] + (1 - level0[:, 3:PASSED]) * image
 
 

@@ -6,6 +6,8 @@ import torch
 from stillwave.model.presets import EDGE
 from stillwave.model.renderer import Renderer, filled, inside, moves_now, slopes, surround
 from stillwave.model.splat import softmax_splat
+from stillwave.model.train.gates import splatted
+from stillwave.runtime.motion import COVER
 
 H, W = 32, 48
 
@@ -36,6 +38,10 @@ def trained() -> Renderer:
 ONE = torch.ones(1, 1, H, W)
 
 
+def importance_of(motion: torch.Tensor) -> torch.Tensor:
+    return 3 * (motion[:, :1] > 0).float()
+
+
 def test_untrained_it_is_the_splat(photo, motion) -> None:
     frame = Renderer(EDGE)(photo, motion, ONE, ONE)
     splat = softmax_splat(torch.cat([photo, torch.ones_like(photo[:, :1])], 1), motion, ONE)
@@ -50,10 +56,25 @@ def test_holes_show_what_lies_around_them_not_what_has_left(motion) -> None:
     photo[..., W // 2 : W // 2 + 4] = 1
     motion[..., W // 2 + 4 :] = 0
     motion[:, 0, :, W // 2 : W // 2 + 4] = 6
-    levels = Renderer(EDGE).splat(photo, motion, ONE)
+    levels = Renderer(EDGE).splat(photo, motion, importance_of(motion))
     hole = levels[0][0, 3] == 0
     assert hole[:, W // 2 + 1 : W // 2 + 3].all()
-    assert filled(*levels, photo)[0, 0][hole].max() < 0.5
+    assert filled(*levels, photo)[0, 0][hole].max() < 0.1
+
+
+def test_an_edge_covers_what_it_lands_on() -> None:
+    """A column moves by a tenth of a pixel onto one that has left: a tenth of that is covered."""
+    photo, motion = torch.ones(1, 3, H, W), torch.zeros(1, 2, H, W)
+    motion[:, 0, :, :8], motion[:, 0, :, 8:12] = 0.1, 9
+    fine = Renderer(EDGE).splat(photo, motion, ONE)[0]
+    torch.testing.assert_close(fine[0, :4, :, 8], torch.full((4, H), 0.1 * COVER))
+
+
+def test_gates_are_fitted_to_what_the_renderer_splats(photo, motion) -> None:
+    renderer = Renderer(EDGE).requires_grad_(False)
+    arguments = photo, motion + 0.3, importance_of(motion)
+    for fast, slow in zip(splatted(renderer, *arguments), renderer.splat(*arguments), strict=True):
+        torch.testing.assert_close(fast, slow, rtol=1e-4, atol=1e-4)
 
 
 def test_without_displacement_it_is_the_photo(photo, trained) -> None:
