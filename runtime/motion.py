@@ -20,7 +20,8 @@ def importance_from_weight(weight: Float) -> Float:
 
 def trust_from_importance(importance: Float) -> Float:
     """Share with which a pixel fills holes: 1 where nothing moves, since what comes into sight lay behind."""
-    return 1 / (1 + np.float32(DOUBT) * np.maximum(importance, 0))
+    trust: Float = np.float32(1) / (1 + np.float32(DOUBT) * np.maximum(importance, 0))
+    return trust
 
 
 def activity_from_weight(weight: Float) -> Float:

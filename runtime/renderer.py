@@ -154,8 +154,8 @@ class Renderer:
 
     def _level(self, j: int) -> Level:
         a = self.arrays
-        arrays = (a[f"{name}{j}"] for name in ("features", "importance", "motion"))
-        return Level(*arrays, a["workspace"], self.threads, math.inf if j else COVER)
+        features, importance, motion = (a[f"{name}{j}"] for name in ("features", "importance", "motion"))
+        return Level(features, importance, motion, a["workspace"], self.threads, math.inf if j else COVER)
 
     def motions(self, basis: Float) -> Float:
         """Up to PASS displacements on the grid, of a basis (n, 2K): (n, h, w, 2) px of the grid, valid

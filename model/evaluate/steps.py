@@ -62,7 +62,7 @@ def plot(rows: dict[int, Row]) -> Image.Image:
     draw = ImageDraw.Draw(image)
     for i, (name, curve) in enumerate(curves.items()):
         corner = (i % COLUMNS * PANEL[0], i // COLUMNS * PANEL[1])
-        limits = (0.0, 1.0) if 0 <= curve.min() and curve.max() <= 1 else None
+        limits = (0.0, 1.0) if curve.min() >= 0 and curve.max() <= 1 else None
         draw_panel(draw, corner, f"{name} at {counts[-1]:.0f}", counts, curve, is_log_across=True, limits=limits)
     return image
 
