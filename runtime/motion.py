@@ -8,7 +8,7 @@ from .spectrum import REFERENCE_SIDE
 Float = npt.NDArray[np.float32]
 
 WEIGHT_EXPONENT = 3.0  # splat importance exp(3 W / max W): what moves more is in front (paper section 5)
-COVER = 1.25  # a pixel is covered where 1 / COVER of its area is landed on: motion also stretches
+COVER = 4.0  # a pixel is covered where 1 / COVER of its area is landed on: motion also stretches, up to so much
 DOUBT = 8.0  # how much what is in front is left out of what fills holes
 REACH = 4  # grid cells a moving thing is expected to sweep
 
