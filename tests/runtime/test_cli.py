@@ -145,7 +145,7 @@ def test_editing_is_handed_on(folder):
     run(["predict", "photo.png", "-o", "motion.npz", *options.split()])
     assert not read_motion("motion.npz").spectral_volume.any()
     run(["render", "photo.png", "--motion", "motion.npz", "-o", "a.webp", "--seconds", ".2", *options.split()])
-    assert FakeAnimator.last.calls[1][-1] == edit
+    assert FakeAnimator.last.calls[1][5] == edit
 
 
 def test_format_and_codec_are_handed_on(folder, capsys):
@@ -183,7 +183,8 @@ def test_predict_then_render(folder, capsys):
 
     command = ["render", "photo.png", "--motion", "motion.npz", "-o", "a.webp", "--seconds", "0.2"]
     assert run(command) == 0
-    photo, volume, size, num_frames, fps, _ = FakeAnimator.last.calls[1]
+    photo, volume, size, num_frames, fps, _, is_predicted = FakeAnimator.last.calls[1]
+    assert is_predicted
     assert (photo, volume.shape, size, num_frames, fps) == ("photo.png", (16, 4, 24, 32), None, 150, 30)
     assert "a.webp" in names(folder)
 
