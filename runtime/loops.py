@@ -55,9 +55,9 @@ def begun_calmly(rhythm: Rhythm, volume: Float, num_frames: int) -> Rhythm:
     """The same closed motion from where its seam shows least: in another rhythm that is another moment."""
     moments = np.linspace(0, num_frames, min(num_frames, MOMENTS), endpoint=False)
     cells = sparse_cells(volume)
-    parts = np.ascontiguousarray(cells.reshape(len(volume), 2, 2, *cells.shape[2:]).swapaxes(1, 2))
-    parts = parts.reshape(2 * len(volume), 2, *cells.shape[2:])
-    now, before = (np.tensordot(rhythm.basis(list(moments - back)), parts, 1) for back in (0, 1))
+    parts = cells.reshape(len(volume), 2, 2, *cells.shape[2:])  # [frequency, x or y, real or imaginary]
+    bases = (rhythm.basis(list(moments - back)).reshape(len(moments), -1, 2) for back in (0, 1))
+    now, before = (np.einsum("nkc,kxchw->nxhw", basis, parts) for basis in bases)
     return replace(rhythm, start=float(moments[calm_moment(now, now - before)]))
 
 

@@ -152,7 +152,11 @@ class Studio:
             frame = np.empty((height, width, 3), np.uint8)
             with (
                 self.animator.scene(
-                    motion.pixels, motion.spectral_volume, num_frames=manifest.num_frames, fps=manifest.fps
+                    motion.pixels,
+                    motion.spectral_volume,
+                    num_frames=manifest.num_frames,
+                    fps=manifest.fps,
+                    is_predicted=True,
                 ) as scene,
                 VideoWriter(path, scene.size, clip.fps, clip.format) as writer,
             ):

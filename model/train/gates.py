@@ -58,8 +58,8 @@ def splatted(renderer: Renderer, photo: Tensor, motion: Tensor, importance: Tens
         size = level.shape[2:]
         shift, weight = (functional.interpolate(x, size, mode="bilinear") for x in (motion, importance))
         arrays = (x[0].permute(1, 2, 0) for x in (level, shift / 2**j, weight))
-        features, shift, weight = (np.ascontiguousarray(x.numpy(), np.float32) for x in arrays)
-        warped = splat(features, shift, weight[..., 0], cover=np.inf if j else COVER, threads=1)
+        values, shift, weight = (np.ascontiguousarray(x.numpy(), np.float32) for x in arrays)
+        warped = splat(values, shift, weight[..., 0], cover=np.inf if j else COVER, threads=1)
         levels.append(torch.from_numpy(warped).permute(2, 0, 1)[None])
     return levels
 

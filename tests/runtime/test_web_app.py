@@ -70,7 +70,8 @@ class FakeAnimator:
         self.job.reached(0.5)
         return np.full((3, 4, 12, 16), 0.1 * seed, np.float32)
 
-    def scene(self, pixels, volume, num_frames, fps):
+    def scene(self, pixels, volume, num_frames, fps, is_predicted):
+        assert is_predicted  # or the seam of other lengths shows
         return FakeScene(self)
 
     def close(self):
