@@ -50,7 +50,9 @@ def behind(planes: Float, importance: Float, scale: int) -> Float:
     planes (3, H, W) 0..1, importance (H, W) -> (H / scale, W / scale, PASSED)
     """
     trust = trust_from_importance(importance)
-    passed = np.stack([*(planes * trust), trust], 2)
     H, W = importance.shape
-    means: Float = passed.reshape(H // scale, scale, W // scale, scale, PASSED).mean((1, 3))
+    means = np.empty((H // scale, W // scale, PASSED), np.float32)
+    for c in range(PASSED):  # one after the other: the pyramid's memory is in use meanwhile
+        plane = planes[c] * trust if c < len(planes) else trust
+        means[..., c] = plane.reshape(H // scale, scale, W // scale, scale).mean((1, 3))
     return means
