@@ -17,7 +17,7 @@ from .spectrum import network_grid
 
 DECODER_BATCH = 3  # slices decoded at a time: as fast as all 15 at once, in a fifth of the memory
 GRADIENT_BATCH = 1  # of the decoder's gradient, which takes three times as much
-PROCESS = 75 * 2**19  # once: ONNX Runtime, 19 MiB when imported and 11 with its first session; Pillow
+PROCESS = 80 * 2**19  # once: ONNX Runtime, 19 MiB when imported and 11 with its first session; Pillow
 PYAV = 16 * 2**20  # once, when it is imported
 ENGINE_BASE = 2 * 2**20  # what an engine takes at any size
 PIXEL = 6  # bytes of a pixel of the photo and of the frame, one each
