@@ -14,8 +14,8 @@ from stillwave.model.train.run import load_average
 from stillwave.runtime.bundle import Bundle, Manifest
 
 from .conversion import convert_bundle
-from .networks import random_weights, trained_weights
-from .writer import replace_rendering, write_bundle
+from .networks import random_weights, trained_image_encoder, trained_weights
+from .writer import replace_image_encoder, replace_rendering, write_bundle
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,15 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--name", help="of the model; default: the folder's")
     parser.add_argument("--random-weights", action="store_true", help="no training run: to measure time and memory")
-    parser.add_argument("--only-rendering", action="store_true", help="renew a bundle's pyramid and synthesis")
+    parser.add_argument("--only", choices=("image-encoder", "rendering"), help="renew these networks of a bundle")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(arguments)
     if (args.run is not None) + args.random_weights + (args.source is not None) != 1:
         parser.error("give a training run, or --random-weights, or --from BUNDLE")
     if args.source is not None and args.precision == "fp32":
         parser.error("--from BUNDLE makes fp16 or int8 of it")
-    if args.only_rendering and (args.run is None or args.precision != "fp32"):
-        parser.error("--only-rendering takes a training run, and writes fp32")
+    if args.only and (args.run is None or args.precision != "fp32"):
+        parser.error("--only takes a training run, and writes fp32")
     if not PRESETS[args.preset].runs:
         parser.error(f"the runtime can't sample {args.preset}: it is an ablation, to be trained and measured only")
     torch.set_num_threads(args.threads)
@@ -57,11 +57,13 @@ def exported(args: argparse.Namespace) -> Manifest:
     if args.source is not None:
         return convert_bundle(Bundle.open(args.source), args.output, args.precision, args.photos, args.name)
     preset = PRESETS[args.preset]
-    if args.only_rendering:
-        renderer = load_average(args.run, "renderer", Renderer(preset))
-        return replace_rendering(args.output, preset, renderer)
-    weights = random_weights(preset) if args.random_weights else trained_weights(preset, args.run)
     provenance = provenance_of(args.run)
+    if args.only == "image-encoder":
+        return replace_image_encoder(args.output, preset, trained_image_encoder(preset, args.run), provenance)
+    if args.only == "rendering":
+        renderer = load_average(args.run, "renderer", Renderer(preset))
+        return replace_rendering(args.output, preset, renderer, provenance)
+    weights = random_weights(preset) if args.random_weights else trained_weights(preset, args.run)
     if args.precision != "int8":
         return write_bundle(args.output, preset, weights, provenance, args.name, args.precision)
     with tempfile.TemporaryDirectory() as folder:  # int8 is calibrated on what float32 networks see

@@ -109,8 +109,7 @@ class Weights:
 
 def trained_weights(preset: Preset, run: Path) -> Weights:
     """Averaged weights of every training stage in a run's folder."""
-    image_encoder = load_average(run, "encoder", ImageEncoder(preset))
-    load_average(run, "amplitude", image_encoder.amplitude)
+    image_encoder = trained_image_encoder(preset, run)
     scales = np.load(run / "scales.npy")[: preset.num_frequencies]
     stage = "distilled" if (run / "distilled.pt").exists() else "denoiser"
     denoiser = load_average(run, stage, Denoiser(preset, image_encoder.condition_channels))
@@ -119,6 +118,13 @@ def trained_weights(preset: Preset, run: Path) -> Weights:
     with np.load(run / "whitening.npz") as whitening:
         mean, std = (torch.from_numpy(whitening[n]).float() for n in ("mean", "std"))
     return Weights(image_encoder, denoiser, LatentDecoder(decoder, mean, std), renderer, scales)
+
+
+def trained_image_encoder(preset: Preset, run: Path) -> ImageEncoder:
+    """With the amplitude heads, which are a stage of their own."""
+    image_encoder = load_average(run, "encoder", ImageEncoder(preset))
+    load_average(run, "amplitude", image_encoder.amplitude)
+    return image_encoder
 
 
 def random_weights(preset: Preset, seed: int = 0) -> Weights:
@@ -138,25 +144,33 @@ def random_weights(preset: Preset, seed: int = 0) -> Weights:
 
 def networks_of(preset: Preset, weights: Weights) -> tuple[Network, ...]:
     """Every network of a bundle, in the order the runtime uses them."""
-    return (*_predicting(preset, weights), *rendering_networks(preset, weights.renderer))
+    return (
+        image_encoder_network(preset, weights.image_encoder),
+        *_predicting(preset, weights),
+        *rendering_networks(preset, weights.renderer),
+    )
 
 
-def _predicting(preset: Preset, weights: Weights) -> Iterator[Network]:
-    stride, channels, guides = preset.latent_stride, preset.latent_channels, preset.guide_channels
-    condition = weights.image_encoder.condition_channels
-    cells = GRID_MULTIPLE // stride  # latent cells of the smallest grid
-    multiple = 2 ** (len(preset.denoiser_channels) - 1)
-    yield Network(
+def image_encoder_network(preset: Preset, image_encoder: ImageEncoder) -> Network:
+    cells = GRID_MULTIPLE // preset.latent_stride  # latent cells of the smallest grid
+    return Network(
         "image_encoder",
-        weights.image_encoder,
+        image_encoder,
         {"photo": (1, 3, "64*h", "64*w")},
         {
-            "condition": (1, condition, f"{cells}*h", f"{cells}*w"),
-            "guide": (1, guides, "32*h", "32*w"),
+            "condition": (1, image_encoder.condition_channels, f"{cells}*h", f"{cells}*w"),
+            "guide": (1, preset.guide_channels, "32*h", "32*w"),
             "amplitude": (1, preset.num_slices, "4*h", "4*w"),
         },
         *_sides(GRID_MULTIPLE),
     )
+
+
+def _predicting(preset: Preset, weights: Weights) -> Iterator[Network]:
+    """The denoiser, and what decodes."""
+    stride, channels, guides = preset.latent_stride, preset.latent_channels, preset.guide_channels
+    condition = weights.image_encoder.condition_channels
+    multiple = 2 ** (len(preset.denoiser_channels) - 1)
     noisy = (preset.num_slices, channels, f"{multiple}*h", f"{multiple}*w")
     yield Network(
         "denoiser",

@@ -1,7 +1,7 @@
 """A bundle's folder: written beside its place, opened as the runtime would, then moved there."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 from tqdm import tqdm
 
+from stillwave.model.image_encoder import ImageEncoder
 from stillwave.model.presets import Preset
 from stillwave.model.renderer import Renderer
 from stillwave.runtime.bundle import (
@@ -31,7 +32,7 @@ from stillwave.runtime.signature import signature
 from .channels import blocked_channels
 from .fp16 import half_precision, stored_as_half
 from .graph import check_operators, graph_from_network
-from .networks import GRID, GRID_MULTIPLE, Network, Weights, networks_of, rendering_networks
+from .networks import GRID, GRID_MULTIPLE, Network, Weights, image_encoder_network, networks_of, rendering_networks
 from .parity import check_parity
 from .reach import reach_rows
 from .workspace import weights_and_workspace_bytes
@@ -67,22 +68,32 @@ def write_bundle(
     return manifest
 
 
-def replace_rendering(folder: Path, preset: Preset, renderer: Renderer) -> Manifest:
-    """Pyramid and synthesis of another training in a bundle that is there; all else stays as it is."""
-    manifest = Bundle.open(folder).manifest
+def replace_image_encoder(folder: Path, preset: Preset, encoder: ImageEncoder, told: Mapping[str, object]) -> Manifest:
+    """The image encoder of another training, and what is told of it, in a bundle that is there."""
+    return _replaced(folder, (image_encoder_network(preset, encoder),), told)
+
+
+def replace_rendering(folder: Path, preset: Preset, renderer: Renderer, told: Mapping[str, object]) -> Manifest:
+    """Pyramid and synthesis of another training, and what is told of it, in a bundle that is there."""
     networks = tuple(rendering_networks(preset, renderer))
+    return _replaced(folder, networks, told, render=_render_record(renderer.pyramid.multiple, networks))
+
+
+def _replaced(folder: Path, networks: Sequence[Network], told: Mapping[str, object], **fields: object) -> Manifest:
+    """The bundle with these networks and fields of its manifest; all else stays as it is."""
+    manifest = Bundle.open(folder).manifest
     with replaced_folder(folder) as partial:
         for kept in manifest.files:
             shutil.copy(folder / kept, partial / kept)
         written = {network.name: _write_network(partial, network, "fp32") for network in networks}
         records, parity = ({name: pair[i] for name, pair in written.items()} for i in (0, 1))
-        told = {**manifest.provenance, "parity_db": {**manifest.provenance.get("parity_db", {}), **parity}}
+        parity = {**manifest.provenance.get("parity_db", {}), **parity}
         manifest = replace(
             manifest,
-            provenance=told,
-            render=_render_record(renderer.pyramid.multiple, networks),
+            provenance={**manifest.provenance, **told, "parity_db": parity},
             networks={**manifest.networks, **records},
             files=file_records(partial),
+            **fields,
         )
         write_manifest(partial, manifest)
     return manifest

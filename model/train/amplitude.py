@@ -30,7 +30,7 @@ from .cells import SCENE, STILL
 from .run import Run, load_average
 
 FOLDS = 4
-SCENE_SHARE, STILL_SHARE = 0.55, 0.15
+SCENE_SHARE, STILL_SHARE = 0.3, 0.25
 BATCH = 512  # cells a head
 BAND_WEIGHT = 0.2
 

@@ -29,6 +29,7 @@ CLIP_SHARE = 0.5
 SCENE = "scene"  # the source of procedural samples; others are named as their clip
 FIRST_SCENE, FIRST_STILL = 5_000_000, 6_000_000
 STILL_SAMPLES = 30  # of each still photo
+GREY, TINTED, TINT = 0.25, 0.25, 0.25  # shares of the samples without colour and in another light, and its deviation
 
 
 def draw(clips: list[Clip], index: int) -> tuple[str, np.ndarray, np.ndarray]:
@@ -49,6 +50,16 @@ def still_clips(folder: Path) -> list[Clip]:
 
 def draw_still(photo: Clip, number: int) -> tuple[str, np.ndarray, np.ndarray]:
     return photo.name, *sample_from_clip(photo, np.random.default_rng((number, 5)))
+
+
+def regraded(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Some photos without colour and some in coloured light: neither tells whether anything moves."""
+    kind = rng.random()
+    if kind < GREY:
+        return np.repeat(photo.mean(2, keepdims=True), 3, 2).astype(np.uint8)
+    if kind < GREY + TINTED:
+        return np.clip(photo * np.exp(rng.normal(0, TINT, 3)), 0, 255).astype(np.uint8)
+    return photo
 
 
 def cells_of(encoder: ImageEncoder, photo: np.ndarray, volume: np.ndarray) -> dict[str, np.ndarray]:
@@ -98,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def write_cells(path: Path, encoder: ImageEncoder, source: str, photo: np.ndarray, volume: np.ndarray) -> None:
-    columns = cells_of(encoder, photo, volume)
+    columns = cells_of(encoder, regraded(photo, np.random.default_rng((int(path.stem), 9))), volume)
     kept = np.random.default_rng((int(path.stem), 4)).permutation(columns["features"].shape[1])[:KEPT]
     unfinished = path.with_suffix(".partial.npz")
     np.savez(unfinished, source=source, **{name: x[:, kept] for name, x in columns.items()})

@@ -36,14 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shutil.copy(args.run / "pool" / "scales.npy", args.run)
     encoder.main([pool, *shared, *image_networks, "--steps", times(240)])
     cells.main([args.clips, *shared, "--count", times(2000), *(["--still", args.still] if args.still else [])])
-    amplitude.main([args.clips, *shared, "--steps", times(500)])
+    amplitude.main([args.clips, *shared, "--steps", times(800)])
     autoencoder.main([pool, *shared, "--steps", times(2300)])
     latents.main([pool, *shared])
     denoiser.main([*shared[1:], "--steps", times(3400), "--coordination-steps", times(450)])
     distil.main([*shared[1:], "--trajectories", times(160), "--steps", times(600)])
     pairs.main(["-o", rendered, "--count", times(500)])
     data = ["--pool", pool, "--pairs", rendered]
-    gates.main([args.clips, *shared, *data, "--steps", times(600)])
+    gates.main([args.clips, *shared, *data, "--steps", times(1200)])
     renderer.main([args.clips, *shared, *data, "--perceptual-weights", args.encoder_weights, "--steps", times(100)])
 
 

@@ -112,11 +112,28 @@ def test_rendering_alone_can_be_replaced(monkeypatch, folder, weights, tmp_path)
     with torch.no_grad():
         weights.renderer.synthesis.gates.weigh.bias += 1
     try:
-        after = writer.replace_rendering(copy, EDGE, weights.renderer)
+        after = writer.replace_rendering(copy, EDGE, weights.renderer, {"data": "other clips"})
     finally:
         with torch.no_grad():
             weights.renderer.synthesis.gates.weigh.bias -= 1
     assert Bundle.open(copy).manifest == after
     changed = {name for name in before.files if before.files[name] != after.files[name]}
     assert changed == {"synthesis.onnx"}  # the pyramid's weights are the same
+    assert after.provenance["data"] == "other clips"
+    assert (after.render, after.scales, after.name) == (before.render, before.scales, before.name)
+
+
+def test_the_image_encoder_alone_can_be_replaced(monkeypatch, folder, weights, tmp_path) -> None:
+    monkeypatch.setattr(writer, "graph_from_network", graph_from_network)  # not the kept ones
+    copy = tmp_path / "edge"
+    shutil.copytree(folder, copy)
+    before = Bundle.open(copy).manifest
+    gain = weights.image_encoder.amplitude.gain
+    gain *= 2
+    try:
+        after = writer.replace_image_encoder(copy, EDGE, weights.image_encoder, {})
+    finally:
+        gain /= 2
+    changed = {name for name in before.files if before.files[name] != after.files[name]}
+    assert changed == {"image_encoder.onnx"}
     assert (after.render, after.scales, after.name) == (before.render, before.scales, before.name)

@@ -19,7 +19,7 @@ from stillwave.model.train.amplitude import (
     shares,
     train_heads,
 )
-from stillwave.model.train.cells import SCENE, STILL, draw_still, still_clips
+from stillwave.model.train.cells import SCENE, STILL, draw_still, regraded, still_clips
 
 
 @pytest.mark.parametrize("name", ["edge", "paper"])
@@ -127,3 +127,13 @@ def test_every_kind_of_sample_has_its_share():
     assert share[:2].sum() == pytest.approx(STILL_SHARE)
     assert share[3] == pytest.approx(SCENE_SHARE)
     assert share.sum() == pytest.approx(1)
+
+
+def test_some_photos_are_grey_and_some_in_coloured_light():
+    photo = np.random.default_rng(0).integers(40, 120, (8, 8, 3)).astype(np.uint8)
+    graded = [regraded(photo, np.random.default_rng(seed)) for seed in range(200)]
+    grey = sum((x == x[..., :1]).all() for x in graded)
+    unchanged = sum((x == photo).all() for x in graded)
+    assert 30 < grey < 70
+    assert 70 < unchanged < 130
+    assert all(x.dtype == np.uint8 and x.shape == photo.shape for x in graded)
