@@ -114,7 +114,9 @@ class Synthesis(nn.Module):
         passed = picked(level0, range(PASSED))
         warped = filled(passed, level1, level2, still)
         difference = warped - still
-        gate = self.gates(*features(warped, difference, passed[:, 3:], motion, activity), scale=4)
+        near, around = features(warped, difference, passed[:, 3:], motion, activity)
+        # nothing learned is behind them, and the root of what is 0 has no gradient
+        gate = self.gates(near.detach(), around.detach(), scale=4)
         if self.blocks:
             up = functional.interpolate(self.coarse_up(self.coarse(level2)), scale_factor=2.0, mode="nearest")
             up = functional.interpolate(self.mid_up(self.mid(level1 + up)), scale_factor=2.0, mode="nearest")

@@ -96,6 +96,7 @@ def test_every_weight_learns(photo, motion, trained) -> None:
     trained(photo, motion, ONE, ONE).square().mean().backward()
     without = [name for name, weight in trained.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert without == []
+    assert all(weight.grad.isfinite().all() for weight in trained.parameters())
 
 
 def test_slopes_are_of_motion_that_differs_between_neighbours(motion) -> None:
