@@ -4,6 +4,9 @@ Nineteen photos can't teach a network what things are; pretrained networks know,
 a head tell what moves. Several heads that start differently are averaged: docs/decisions/0015.
 """
 
+from typing import TypeVar
+
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
@@ -12,6 +15,7 @@ from . import deeplab
 
 # steps of the ordinal head, px RMS on a grid of long side 256
 AMPLITUDE_STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.1, 1.6, 2.4)
+MOST_PX = 2.0  # of a place's amplitude: 99 of a hundred pixels of two loops in three stay below it
 CELL = 16  # pixels of the photo, 8 of the grid
 TYPICAL_CONTRAST = 0.01  # of full scale per grid cell
 CENTRED, CENTRE_TABLE = 1.0, 32
@@ -19,6 +23,8 @@ HEADS, HIDDEN = 4, 64
 BAND_TRUST = 0.25  # exponent of what the heads say of a frequency; what is typical of it has the rest, in `tilt`
 DROPPED = 0.5  # share of the features a head does without, at every step of training
 DEEP = 3  # features from this level on, stride 16 and more, also tell of the photo as a whole
+
+Pixels = TypeVar("Pixels", Tensor, np.ndarray)
 
 
 def cell_features(features: list[Tensor], segments: Tensor | None) -> Tensor:
@@ -78,9 +84,8 @@ class AmplitudeHeads(nn.Module):
         outputs = len(AMPLITUDE_STEPS) + num_slices
         self.register_buffer("mean", torch.zeros(channels, 1))
         self.register_buffer("deviation", torch.ones(channels, 1))
-        # measured on photos the heads had not seen: amplitude <- gain * amplitude ** power, and for each frequency
+        # measured on photos the heads had not seen: of the amplitude, and of each frequency's
         self.register_buffer("gain", torch.ones(()))
-        self.register_buffer("power", torch.ones(()))
         self.register_buffer("tilt", torch.ones(num_slices))
         self.hidden = nn.Parameter(torch.randn(HEADS, HIDDEN, channels) / channels**0.5)
         self.hidden_bias = nn.Parameter(torch.zeros(HEADS, HIDDEN, 1))
@@ -109,7 +114,7 @@ class AmplitudeHeads(nn.Module):
         little from where photographers put what they mean; at which frequencies from the bands.
         """
         chance, bands = self(cells)
-        total = self.gain * expected_amplitude(chance, photo) ** self.power
+        total = limited(self.gain * expected_amplitude(chance, photo))
         power = band_power(bands) * self.tilt[:, None, None] ** 2
         # the amplitude is sqrt(2 sum_k |S_k|^2)
         return total * (0.5 * power / power.sum(1, keepdim=True)).sqrt()
@@ -118,6 +123,11 @@ class AmplitudeHeads(nn.Module):
 def band_power(bands: Tensor) -> Tensor:
     """Power of each frequency relative to what is usual of it, as far as bands (B, K-1, h, w) can be trusted."""
     return nearby_mean((bands.exp() - 0.1).clamp_min(1e-3) ** 2) ** BAND_TRUST
+
+
+def limited(amplitude: Pixels) -> Pixels:
+    """An amplitude in px that nears MOST_PX but never gets there."""
+    return amplitude / (1 + (amplitude / MOST_PX) ** 2) ** 0.5
 
 
 def expected_amplitude(chance: Tensor, photo: Tensor) -> Tensor:

@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     calibration = calibrate([p for fold in predictions for p in fold])
     train_heads(Cells(args.run / "cells", scales), args.run, "amplitude", args.steps)
     save_calibration(args.run / "amplitude.pt", calibration)
-    summary = {"gain": calibration.gain, "power": calibration.power, "tilt": calibration.tilt.tolist()}
+    summary = {"gain": calibration.gain, "tilt": calibration.tilt.tolist()}
     (args.run / "amplitude.json").write_text(json.dumps({"held_out": rows, **summary}, indent=1))
 
 
@@ -152,7 +152,7 @@ def save_calibration(checkpoint: Path, calibration: Calibration) -> None:
     """Into both the network and its average."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     for weights in (state["network"], state["average"]):
-        weights["gain"], weights["power"] = torch.tensor(calibration.gain), torch.tensor(calibration.power)
+        weights["gain"] = torch.tensor(calibration.gain)
         weights["tilt"] = torch.from_numpy(calibration.tilt).float()
     torch.save(state, checkpoint)
 

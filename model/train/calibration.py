@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..amplitude import limited
 from ..evaluate.measures import FLOOR_POWER, MOVING_PX, motion_map
 
-POWERS = (1.0, 1.25, 1.5, 1.75, 2.0)
 # Predicted motion covers more ground than real motion. So amplitude where things move and power over the frame
 # can't both be right: 0 would be right for the former, about -1.2 for the latter
 TARGET_OCTAVES = -0.5
-ROUNDS = 4
+ROUNDS = 6  # what the limit takes, the gain gives back
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,16 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Calibration:
-    """total <- gain * total ** power;  share of frequency k <- tilt[k] ** 2 times it, of their sum."""
+    """total <- limited(gain * total);  share of frequency k <- tilt[k] ** 2 times it, of their sum."""
 
     gain: float
-    power: float
     tilt: np.ndarray  # (K-1,)
 
     def amplitude(self, prediction: Prediction) -> np.ndarray:
         """RMS of |S_k| in each cell, px: (K-1, h, w)."""
         share = prediction.share * self.tilt[:, None, None] ** 2
         share = share / share.sum(0)
-        return self.gain * prediction.total**self.power * np.sqrt(0.5 * share)
+        return limited(self.gain * prediction.total) * np.sqrt(0.5 * share)
 
 
 def volume_of(amplitude: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -68,35 +67,17 @@ def octaves(predicted: np.ndarray, measured: np.ndarray) -> float:
 
 
 def calibrate(predictions: list[Prediction]) -> Calibration:
-    """The calibration under which the power of every frequency is off least.
-
-    The gain is right for the median photo, the tilts leave no frequency too strong in more photos than it
-    is too weak; then the best power of POWERS.
+    """The gain that is right for the median photo, and tilts that leave no frequency too strong in more photos
+    than it is too weak.
     """
-    candidates = [_balanced(predictions, power) for power in POWERS]
-    return min(candidates, key=lambda calibration: _decades_off(predictions, calibration))
-
-
-def _balanced(predictions: list[Prediction], power: float) -> Calibration:
     gain, tilt = 1.0, np.ones(len(predictions[0].share))
     for _ in range(ROUNDS):
-        volumes = _volumes(predictions, Calibration(gain, power, tilt))
-        residuals = _residuals(predictions, volumes)
-        own = np.median(residuals - residuals.mean(1, keepdims=True), 0)
+        calibration = Calibration(gain, tilt)
+        volumes = [volume_of(calibration.amplitude(p), *p.measured.shape[2:]) for p in predictions]
+        # decades by which each photo's power of each frequency is too large
+        off = np.array([log_power(v) - log_power(p.measured) for v, p in zip(volumes, predictions, strict=True)])
+        own = np.median(off - off.mean(1, keepdims=True), 0)
         tilt = tilt * 10 ** (-(own - own.mean()) / 2)
-        off = [octaves(v, p.measured) for v, p in zip(volumes, predictions, strict=True)]
-        gain *= 2 ** (TARGET_OCTAVES - np.nanmedian(off))
-    return Calibration(float(gain), power, tilt)
-
-
-def _volumes(predictions: list[Prediction], calibration: Calibration) -> list[np.ndarray]:
-    return [volume_of(calibration.amplitude(p), *p.measured.shape[2:]) for p in predictions]
-
-
-def _residuals(predictions: list[Prediction], volumes: list[np.ndarray]) -> np.ndarray:
-    """Decades by which each photo's power of each frequency is too large: (photos, K-1)."""
-    return np.array([log_power(v) - log_power(p.measured) for v, p in zip(volumes, predictions, strict=True)])
-
-
-def _decades_off(predictions: list[Prediction], calibration: Calibration) -> float:
-    return float(np.abs(_residuals(predictions, _volumes(predictions, calibration))).mean())
+        louder = [octaves(v, p.measured) for v, p in zip(volumes, predictions, strict=True)]
+        gain *= 2 ** (TARGET_OCTAVES - np.nanmedian(louder))
+    return Calibration(float(gain), tilt)

@@ -49,7 +49,13 @@ def test_the_power_of_the_frequencies_adds_up_to_the_amplitude():
     with torch.no_grad():
         per_frequency = heads.amplitude(cells, photo)
         total = amplitude.expected_amplitude(heads(cells)[0], photo)
-    torch.testing.assert_close((2 * per_frequency.square().sum(1, keepdim=True)).sqrt(), total)
+    torch.testing.assert_close((2 * per_frequency.square().sum(1, keepdim=True)).sqrt(), amplitude.limited(total))
+
+
+def test_nothing_moves_farther_than_the_limit_and_little_motion_hardly_feels_it():
+    near, far = amplitude.limited(np.array([0.2, 100.0]))
+    assert near == pytest.approx(0.2, rel=0.01)
+    assert 0.99 * amplitude.MOST_PX < far < amplitude.MOST_PX
 
 
 def write_cells(folder, sources, rule):
@@ -94,11 +100,10 @@ def test_calibration_finds_gain_and_tilt(monkeypatch):
     tilt, predictions = np.linspace(2, 0.5, 15), []
     for level in (0.5, 1.0, 2.0):
         total, share = level * rng.uniform(0.5, 2, (9, 16)), np.full((15, 9, 16), 1 / 15)
-        truth = calibration.Calibration(1.5, 1.0, tilt)
+        truth = calibration.Calibration(1.5, tilt)
         measured = calibration.volume_of(truth.amplitude(calibration.Prediction(total, share, None)), 144, 256)
         predictions.append(calibration.Prediction(total, share, measured))
     found = calibration.calibrate(predictions)
-    assert found.power == 1.0
     assert found.gain == pytest.approx(1.5, rel=0.03)
     np.testing.assert_allclose(found.tilt / found.tilt.mean(), tilt / tilt.mean(), rtol=0.03)
 
@@ -107,9 +112,9 @@ def test_a_calibration_is_kept_in_the_checkpoint(tmp_path):
     heads = amplitude.AmplitudeHeads(12, 3)
     state = {"network": heads.state_dict(), "average": heads.state_dict()}
     torch.save(state, tmp_path / "amplitude.pt")
-    save_calibration(tmp_path / "amplitude.pt", calibration.Calibration(2.0, 1.5, np.array([1.0, 2.0, 3.0])))
+    save_calibration(tmp_path / "amplitude.pt", calibration.Calibration(2.0, np.array([1.0, 2.0, 3.0])))
     kept = torch.load(tmp_path / "amplitude.pt", weights_only=True)["average"]
-    assert (float(kept["gain"]), float(kept["power"]), kept["tilt"].tolist()) == (2.0, 1.5, [1.0, 2.0, 3.0])
+    assert (float(kept["gain"]), kept["tilt"].tolist()) == (2.0, [1.0, 2.0, 3.0])
 
 
 def test_a_folder_of_still_photos_becomes_samples_without_motion(tmp_path):
