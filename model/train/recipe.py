@@ -41,10 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     latents.main([pool, *shared])
     denoiser.main([*shared[1:], "--steps", times(3400), "--coordination-steps", times(450)])
     distil.main([*shared[1:], "--trajectories", times(160), "--steps", times(600)])
-    pairs.main(["-o", rendered, "--count", times(500)])
+    pairs.main(["-o", rendered, "--count", times(64)])
     data = ["--pool", pool, "--pairs", rendered]
     gates.main([args.clips, *shared, *data, "--steps", times(1200)])
-    renderer.main([args.clips, *shared, *data, "--perceptual-weights", args.encoder_weights, "--steps", times(100)])
+    renderer.main([args.clips, *shared, *data, "--perceptual-weights", args.encoder_weights, "--steps", times(150)])
 
 
 if __name__ == "__main__":

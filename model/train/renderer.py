@@ -15,13 +15,15 @@ from torch import Tensor, nn
 
 from ..mobilenet import MobileNetV2
 from ..presets import PRESETS
-from ..renderer import Renderer
+from ..renderer import STILL_PX, Renderer, moves_now
 from ..samples import load_clips
 from ..splat import softmax_splat
 from .autoencoder import gradient_loss
+from .gates import QUIET
 from .pairs import Starts, batch
 from .run import Run, half_precision
 
+SHARPNESS = 0.07  # as in gates.py; half as much keeps what features of an image network ask for already
 FEATURES_EVERY = 4  # steps: the perceptual loss costs as much as the renderer
 
 
@@ -50,6 +52,16 @@ def log_error(predicted: Tensor, target: Tensor) -> Tensor:
     calm pictures count as much as lively ones; below 45 dB, where codec noise is all there is to learn, less.
     """
     return (predicted - target).square().mean((1, 2, 3)).add(3e-5).log().mean()
+
+
+def sharpness_error(predicted: Tensor, target: Tensor, presence: Tensor) -> Tensor:
+    """Squared e-folds between the powers of two pictures' Laplacians (B, 3, H, W) where anything moves; gates.py."""
+    powers = []
+    for x in (predicted, target):
+        around = x[..., :-2, 1:-1] + x[..., 2:, 1:-1] + x[..., 1:-1, :-2] + x[..., 1:-1, 2:]
+        detail = (0.25 * around - x[..., 1:-1, 1:-1]) * presence[..., 1:-1, 1:-1]
+        powers.append(detail.square().mean((1, 2, 3)) + QUIET)
+    return torch.div(*powers).log().square().mean()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,14 +98,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with half_precision():
             predicted = renderer(photo, motion, importance, activity).float()
         error, gradient = log_error(predicted, frame), gradient_loss(predicted, frame)
-        loss = error + gradient
+        presence = activity / (activity + STILL_PX) * moves_now(motion)
+        sharpness = sharpness_error(predicted, frame, presence)
+        loss = error + gradient + SHARPNESS * sharpness
         if step % FEATURES_EVERY == 0:
             with half_precision():
                 feature = perceptual(predicted, frame)
             loss = loss + FEATURES_EVERY * 0.02 * feature
             average = log_error(softmax_splat(photo, motion, torch.zeros_like(importance)), frame)
             measured = {"feature": feature.item(), "gain_db": (average - error).item() * 10 / np.log(10)}
-        run.update(loss, error=error.item(), gradient=gradient.item(), **measured)
+        run.update(loss, error=error.item(), gradient=gradient.item(), sharpness=sharpness.item(), **measured)
 
 
 if __name__ == "__main__":
