@@ -43,6 +43,9 @@ def built_engine(
     config.add_optimization_profile(_trt_profile(builder, network, name, profile))
     if workspace_bytes:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_bytes)
+    in_callers_memory = getattr(getattr(trt, "BuilderFlag", None), "REQUIRE_USER_ALLOCATION", None)
+    if in_callers_memory is not None:  # TensorRT-RTX: else its engine may allocate as it runs, and no graph can hold it
+        config.set_flag(in_callers_memory)
     _set_targets(library, config, targets)
     cache = _set_timings(config, timing)
     if progress is not None and hasattr(trt, "IProgressMonitor"):
