@@ -31,3 +31,27 @@ def test_agrees_with_onnx_runtime(name):
     for n in names:
         np.testing.assert_allclose(got[n].numpy(), want[n], rtol=2e-2, atol=2e-2 * np.abs(want[n]).max())
         assert np.abs(got[n].numpy() - want[n]).mean() < 1e-3 * np.abs(want[n]).max()
+
+
+@pytest.mark.parametrize("name", ["image_encoder", "denoiser", "decoder", "pyramid", "synthesis"])
+def test_nothing_crosses_to_or_from_the_device_while_it_runs(name, monkeypatch):
+    """Such a copy cannot be captured in a graph, and has every node wait."""
+    bundle = Bundle.open()
+    network = torch_network.TorchNetwork(bundle.network_bytes(name), "cpu")
+    record, sizes = bundle.manifest.networks[name], defaultdict(lambda: 3)
+    inputs = {n: torch.zeros(shape_at(t.shape, sizes)) for n, t in record.inputs.items()}
+
+    def unmoved(tensor, to):
+        assert isinstance(to, torch.dtype)
+        return moved(tensor, to)
+
+    def told(tensor):
+        assert tensor.dtype == torch.int64, "a device's tensor is read by the processor"
+        return listed(tensor)
+
+    moved, listed = torch.Tensor.to, torch.Tensor.tolist
+    floats = [values for values in network.weights.values() if values.dtype == torch.float32]
+    assert floats
+    for method, watched in (("to", unmoved), ("tolist", told), ("cpu", None), ("item", None)):
+        monkeypatch.setattr(torch.Tensor, method, watched)
+    network(inputs)

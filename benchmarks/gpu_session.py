@@ -1,0 +1,79 @@
+"""What a part of gpu.py works with: the device, its benchmark, animators; or an emulated device, to try the script."""
+
+import ctypes
+import sys
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from gpu_bench import Bench
+from machine import FOLDER
+
+
+class Session:
+    """Opens what it is asked for. kernels: a library of the emulated device's, "" or None: the GPU."""
+
+    def __init__(self, kernels: str | None = None) -> None:
+        self.kernels = kernels
+
+    @staticmethod
+    def compiled(path: Path) -> str:
+        """The emulated device's kernels."""
+        sys.path.append(str(FOLDER.parent / "tests"))
+        from emulator.device import compiled_kernels
+
+        compiled_kernels(path)
+        return str(path)
+
+    @cached_property
+    def device(self) -> Any:
+        from stillwave.runtime.device import contract
+
+        if not self.kernels:
+            return contract.open_device()
+        from stillwave.runtime.device import stages
+
+        sys.path.append(str(FOLDER.parent / "tests"))
+        from emulator.device import EmulatedDevice
+
+        device = EmulatedDevice(ctypes.CDLL(self.kernels))
+        contract.open_device = lambda: device
+        stages.kernel_image = lambda capability: b""
+        return device
+
+    @cached_property
+    def bench(self) -> Bench:
+        return Bench(self.device, is_emulated=bool(self.kernels))
+
+    def animator(self, backend: str) -> Any:
+        """Whose networks run by this backend, under the names that gpu.py gives them."""
+        if self.kernels:
+            _ = self.device  # in the place of a GPU's, from here on
+        if backend == "emulated":
+            from emulator.device import HostEngines
+
+            return opened("cuda", HostEngines)
+        if backend == "cuda by TensorRT":
+            from stillwave.runtime.device.engines import DeviceEngines
+            from stillwave.runtime.ort_cuda_engine import TENSORRT
+
+            return opened("cuda", partial(DeviceEngines, provider=TENSORRT))
+        if backend.startswith("torch"):
+            from torch_network import TorchEngines
+
+            return opened("cuda", partial(TorchEngines, is_graph=backend == "torch, one graph"))
+        return opened(backend)
+
+
+def opened(backend: str, opener: Any = None) -> Any:
+    """An animator whose networks are opened by `opener`, in the place of DeviceEngines, if one is given."""
+    from stillwave.runtime import Animator
+    from stillwave.runtime.device import stages
+
+    original = stages.DeviceEngines
+    try:
+        if opener is not None:
+            stages.DeviceEngines = opener
+        return Animator(backend=backend, memory_budget="4GiB")
+    finally:
+        stages.DeviceEngines = original
