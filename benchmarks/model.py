@@ -141,8 +141,8 @@ def modelled(found: dict[str, Stage], gpu: Gpu, peak: float) -> dict[str, float]
 
 
 NOT_IN_IT = (
-    "engines opened and graphs captured, once for a size; what the host does for a photo (resizing it for the networks, "
-    "noise, tables, planning memory) and for a frame (launching, copying it out of the ring). gpu.py measures them: opening"
+    "engines opened and graphs captured, once for a size; what the host does for a photo (resizing it, noise, tables, "
+    "memory planned) and for a frame (launching, copying it out of the ring). gpu.py measures all that"
 )
 
 

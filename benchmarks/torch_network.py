@@ -104,7 +104,7 @@ class TorchEngine:
 class TorchEngines:
     """In the place of runtime/device/engines.py."""
 
-    def __init__(self, backend: str, device: Any, stream: Any, is_graph: bool = False) -> None:
+    def __init__(self, backend: str, device: Any, stream: Any, memory_limit: int = 0, is_graph: bool = False) -> None:
         torch.cuda.init()
         self.is_graph = is_graph
 

@@ -52,6 +52,7 @@ class FramePath:
         synthesis: DeviceEngine,
     ) -> None:
         self.layout, self.device, self.stream, self.kernels = layout, device, stream, kernels
+        self.slots: list[Slot] = []
         self.pyramid, self.synthesis = pyramid, synthesis
         with ExitStack() as opened:
             opened.callback(pyramid.close)
@@ -82,7 +83,8 @@ class FramePath:
         sizes = [picture] * RING + [choice] * RING + [terms, 4 * PASS, 4]
         parts = [opened.enter_context(self.device.pinned(size)).array for size in sizes]
         events = [opened.enter_context(self.device.event()) for _ in range(RING + 1)]
-        self.slots = [Slot(*parts_of) for parts_of in zip(parts[:RING], parts[RING : 2 * RING], events, strict=False)]
+        slots = zip(parts[:RING], parts[RING : 2 * RING], events, strict=False)
+        self.slots = [Slot(*parts_of) for parts_of in slots]
         self.terms, self.scales, self.largest = (
             part.view(kind) for part, kind in zip(parts[2 * RING :], (np.int32, np.float32, np.float32), strict=True)
         )

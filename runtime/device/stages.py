@@ -37,7 +37,7 @@ class DeviceStages:
             check_types(bundle)
             self.stream = opened.enter_context(device.stream())
             self.kernels = opened.enter_context(device.kernels(kernel_image(device.compute_capability)))
-            self.engines = DeviceEngines(backend, device, self.stream)
+            self.engines = DeviceEngines(backend, device, self.stream, memory_limit=budget)
             self._opened = opened.pop_all()
 
     def predict(
@@ -90,8 +90,8 @@ class DeviceStages:
             unless_used.callback(pyramid.close)
             synthesis = self._open_engine("synthesis", "still", (1, 3, *layout.padded))
             unless_used.callback(synthesis.close)
-            workspaces = {"pyramid_bytes": pyramid.workspace_bytes, "synthesis_bytes": synthesis.workspace_bytes}
-            layout = replace(layout, **workspaces)
+            of_pyramid, of_synthesis = pyramid.workspace_bytes, synthesis.workspace_bytes
+            layout = replace(layout, pyramid_bytes=of_pyramid, synthesis_bytes=of_synthesis)
             self._check_scene(layout)
             unless_used.pop_all()
             return FramePath(layout, self.device, self.stream, self.kernels, pyramid, synthesis)

@@ -235,9 +235,13 @@ def test_an_error_while_predicting_leaves_nothing(on_device, emulated, photo):
 
 def test_a_budget_that_cannot_hold_is_refused_before_anything_is_allocated(on_device, emulated, photo, swaying):
     stages = on_device._device
-    for budget, total, reason in ((2**20, 2**31, "the budget is 1.0 MiB"), (2**30, 2**20, "1.0 MiB are free")):
+    remedy = "choose a smaller --size, or --backend cpu, which renders in tiles"
+    for budget, total, reason in (
+        (2**20, 2**31, "the budget is 1.0 MiB; raise --memory-budget"),
+        (2**30, 2**20, "1.0 MiB are free; close what else uses it"),
+    ):
         stages.budget, emulated.total_bytes = budget, total
-        with pytest.raises(BudgetError, match=rf"160 x 96 needs at least \S+ MiB on the device, {reason}"):
+        with pytest.raises(BudgetError, match=rf"160 x 96 needs at least \S+ MiB on the device, {reason}, {remedy}"):
             on_device.scene(photo, swaying)
         with pytest.raises(BudgetError, match=r"needs at least .* MiB on the device"):
             on_device.analyze(photo)
