@@ -233,6 +233,11 @@ def prepare_environment(folder: str) -> None:
 
     if Path("/usr/local/cuda").is_dir():
         os.environ.setdefault("CUDA_HOME", "/usr/local/cuda")
+    # the binding looks in an environment's own packages, not in what PYTHONPATH or a .pth file adds to them
+    compilers = [str(file.parent) for path in sys.path for file in Path(path).glob("nvidia/*/lib/libnvrtc.so.*")]
+    places = [*filter(None, [os.environ.get("LD_LIBRARY_PATH")]), *compilers]
+    if places:
+        os.environ["LD_LIBRARY_PATH"] = ":".join(places)
     try:
         private_folder(default_folder())
     except (EngineCacheError, OSError, RuntimeError):  # the last: no home
