@@ -47,7 +47,7 @@ def built_engine(
     if in_callers_memory is not None:  # TensorRT-RTX: else its engine may allocate as it runs, and no graph can hold it
         config.set_flag(in_callers_memory)
     _set_targets(library, config, targets)
-    cache = _set_timings(config, timing)
+    cache = _set_timings(library, config, timing)
     if progress is not None and hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(trt, progress)
     engine = builder.build_serialized_network(definition, config)
@@ -94,9 +94,9 @@ def _set_targets(library: TrtLibrary, config: Any, targets: tuple[int, ...]) -> 
         config.set_compute_capability(getattr(named, f"SM{target}"), i)
 
 
-def _set_timings(config: Any, timing: bytes) -> Any:
-    """The timing cache in use, or None where the library has none; strange timings are not used."""
-    if not hasattr(config, "create_timing_cache"):
+def _set_timings(library: TrtLibrary, config: Any, timing: bytes) -> Any:
+    """The timing cache in use, or None where nothing is timed, as by TensorRT-RTX; strange timings are not used."""
+    if library.targets() or not hasattr(config, "create_timing_cache"):
         return None
     for content in (timing, b""):
         cache = config.create_timing_cache(content)
