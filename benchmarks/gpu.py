@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import source_tree  # noqa: F401  # first: makes stillwave importable
-from gpu_session import Session
+from gpu_session import MissingError, Session
 from machine import FOLDER
 
 from stillwave.runtime import BackendError
@@ -37,7 +37,7 @@ from stillwave.runtime.errors import EngineCacheError
 TOTAL_S = 570.0  # after which no part is begun, nor goes on
 BACKENDS = ("tensorrt-rtx", "tensorrt", "cuda", "cuda by TensorRT", "torch, one graph", "torch, node by node")
 EMULATED = "emulated"
-MISSING = (BackendError, ImportError)  # not a failure: what the part needs is not there
+MISSING = (MissingError, ImportError)  # not a failure: what the part needs is not there
 SANITIZERS = ("memcheck", "racecheck", "initcheck")
 Part = tuple[float, Callable[[Session], Any]]  # most seconds it may take, what it does
 
@@ -72,13 +72,13 @@ def sanitized(tool: str, session: Session) -> str:
     """Parity again, watched: no access out of bounds, none that races, none of what was never written."""
     watcher = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
     if not Path(watcher).exists():
-        raise BackendError("no compute-sanitizer; it comes with the CUDA toolkit")
+        raise MissingError("no compute-sanitizer; it comes with the CUDA toolkit")
     with tempfile.TemporaryDirectory() as folder:
         own = [sys.executable, __file__, "--part", "parity", "--json", f"{folder}/parity.json"]
         command = [watcher, "--tool", tool, "--error-exitcode", "9", *own]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if "Device not supported" in done.stdout:
-        raise BackendError("compute-sanitizer does not support this device as it is reached here")
+        raise MissingError("compute-sanitizer does not support this device as it is reached here")
     if done.returncode:
         raise AssertionError(f"exit {done.returncode}: {done.stdout[-2000:]}")
     return "found nothing"

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from stillwave.runtime import BackendError
+from gpu_session import MissingError
 
 FIELDS = (
     *("name", "driver_version", "pstate", "clocks.sm", "clocks.mem", "clocks.max.sm"),
@@ -67,7 +67,7 @@ class Power:
             query = ["--query-gpu=power.draw", "--format=csv,noheader,nounits", "-lms", "200", f"--id={_smi_id(index)}"]
             self._command, self._pattern, self._scale = ["nvidia-smi", *query], r"^([\d.]+)", 1.0
         if not shutil.which(self._command[0]):
-            raise BackendError("neither nvidia-smi nor tegrastats is here; no power is measured")
+            raise MissingError("neither nvidia-smi nor tegrastats is here; no power is measured")
 
     def __enter__(self) -> "Power":
         self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)

@@ -10,6 +10,10 @@ from gpu_bench import Bench
 from machine import FOLDER
 
 
+class MissingError(Exception):
+    """What a part needs is not here: no failure."""
+
+
 class Session:
     """Opens what it is asked for. kernels: a library of the emulated device's, "" or None: the GPU."""
 
@@ -67,7 +71,7 @@ class Session:
 
 def opened(backend: str, opener: Any = None) -> Any:
     """An animator whose networks are opened by `opener`, in the place of DeviceEngines, if one is given."""
-    from stillwave.runtime import Animator
+    from stillwave.runtime import Animator, BackendError
     from stillwave.runtime.device import stages
 
     original = stages.DeviceEngines
@@ -75,5 +79,7 @@ def opened(backend: str, opener: Any = None) -> Any:
         if opener is not None:
             stages.DeviceEngines = opener
         return Animator(backend=backend, memory_budget="4GiB")
+    except BackendError as error:
+        raise MissingError(str(error)) from error
     finally:
         stages.DeviceEngines = original

@@ -66,6 +66,13 @@ def test_what_is_missing_is_no_failure(gpu):
 
     assert gpu.outcome(lambda: 1)["is_good"] is True
     assert gpu.outcome(lambda: raising(ImportError("no cupy")))["is_good"] is None
-    failed = gpu.outcome(lambda: raising(ValueError("wrong")))
-    assert (failed["is_good"], failed["reason"]) == (False, "ValueError: wrong")
+    assert gpu.outcome(lambda: raising(gpu.MissingError("no TensorRT")))["is_good"] is None
+    failed = gpu.outcome(lambda: raising(gpu.BackendError("cuLaunchKernel failed")))  # of a device that is there
+    assert (failed["is_good"], failed["reason"]) == (False, "BackendError: cuLaunchKernel failed")
     assert "raising" in failed["where"]
+
+
+def test_a_backend_that_is_not_here_is_missing(gpu, monkeypatch):
+    monkeypatch.setattr("stillwave.runtime.device.contract.DRIVERS", ("libno-such-driver.so.1",))
+    with pytest.raises(gpu.MissingError, match="no NVIDIA driver"):
+        gpu.Session().animator("tensorrt")
