@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import source_tree  # noqa: F401  # first: makes stillwave importable
-from gpu_session import MissingError, Session
+from gpu_session import FP32, MissingError, Session
 from machine import FOLDER
 
 from stillwave.runtime import BackendError
@@ -36,7 +36,7 @@ from stillwave.runtime.errors import EngineCacheError
 
 TOTAL_S = 570.0  # after which no part is begun, nor goes on
 BACKENDS = ("tensorrt-rtx", "tensorrt", "cuda", "cuda by TensorRT", "torch, one graph", "torch, node by node")
-EMULATED = "emulated"
+EMULATED, CONVERSION = "emulated", "bundle as fp16"
 MISSING = (MissingError, ImportError)  # not a failure: what the part needs is not there
 SANITIZERS = ("memcheck", "racecheck", "initcheck")
 Part = tuple[float, Callable[[Session], Any]]  # most seconds it may take, what it does
@@ -66,6 +66,16 @@ def of_frames(name: str, backend: str, *arguments: Any) -> Callable[[Session], A
     import importlib
 
     return lambda session: getattr(importlib.import_module("gpu_frames"), name)(session, backend, *arguments)
+
+
+def convert(session: Session) -> dict[str, float]:
+    """The embedded bundle as fp16, which is what GPUs are for; how closely its networks follow, in dB."""
+    from stillwave.export.conversion import convert_bundle
+    from stillwave.runtime.bundle import Bundle
+
+    example = FOLDER.parent / "examples" / "dandelion.jpg"
+    made = convert_bundle(Bundle.open(), Path(str(session.bundle)), "fp16", [example])
+    return dict(made.provenance["parity_db"])
 
 
 def sanitized(tool: str, session: Session) -> str:
@@ -102,6 +112,12 @@ def soak_of(backend: str, frames: int = 20_000) -> dict[str, Part]:
     }
 
 
+def fp32_of(backend: str, frames: int = 20_000) -> dict[str, Part]:
+    """The embedded bundle as it is."""
+    parts = parts_of(f"{backend}{FP32}", frames)
+    return {name: part for name, part in parts.items() if name.startswith(("engines", "frame", "loop"))}
+
+
 def kernel_parts(is_emulated: bool) -> dict[str, Part]:
     if is_emulated:
         return {
@@ -122,10 +138,11 @@ def kernel_parts(is_emulated: bool) -> dict[str, Part]:
 
 def all_parts(is_emulated: bool) -> dict[str, Part]:
     """Every part by name, as a child is asked for it."""
-    parts: dict[str, Part] = {"device": (60, described)} | kernel_parts(is_emulated)
+    parts: dict[str, Part] = {"device": (60, described), CONVERSION: (120, convert)} | kernel_parts(is_emulated)
+    frames = 2 if is_emulated else 20_000
     for backend in (EMULATED,) if is_emulated else BACKENDS:
-        parts |= parts_of(backend, 2 if is_emulated else 20_000) | soak_of(backend, 2 if is_emulated else 20_000)
-    return parts | {f"sanitizer, {tool}": (90, partial(sanitized, tool)) for tool in SANITIZERS}
+        parts |= parts_of(backend, frames) | soak_of(backend, frames) | fp32_of(backend, frames)
+    return parts | {f"sanitizer, {tool}": (60, partial(sanitized, tool)) for tool in SANITIZERS}
 
 
 def outcome(call: Callable[[], Any]) -> dict[str, Any]:
@@ -147,8 +164,8 @@ def outcome(call: Callable[[], Any]) -> dict[str, Any]:
 class Run:
     """The parts so far, each by a child; written after each, so that nothing is lost."""
 
-    def __init__(self, emulated: str | None, only: list[str]) -> None:
-        self.emulated, self.only, self.start = emulated, only, time.monotonic()
+    def __init__(self, emulated: str | None, only: list[str], bundle: str | None = None) -> None:
+        self.emulated, self.only, self.bundle, self.start = emulated, only, bundle, time.monotonic()
         self.parts, self.path = all_parts(emulated is not None), Path()
         self.result: dict[str, Any] = {"status": "measured on the device below", "sections": {}}
         if emulated is not None:
@@ -159,8 +176,11 @@ class Run:
         is_good: bool | None = self.result["sections"].get(name, {}).get("is_good")
         return is_good
 
+    def wants(self, name: str) -> bool:
+        return not self.only or name.split(",")[0] in self.only
+
     def part(self, name: str) -> None:
-        if self.only and name.split(",")[0] not in self.only:
+        if not self.wants(name):
             return
         kept = self.result["sections"][name] = self.by_child(name)
         said = {True: "good", False: "FAILED", None: "not here"}[kept["is_good"]]
@@ -178,6 +198,8 @@ class Run:
             command = [sys.executable, __file__, "--part", name, "--json", str(kept)]
             if self.emulated is not None:
                 command += ["--emulate", self.emulated]
+            if self.bundle is not None:
+                command += ["--bundle", self.bundle]
             with told.open("wb") as output:
                 ended = ended_within(limit, command, output)
             if kept.exists():
@@ -212,6 +234,19 @@ def measure(run: Run) -> None:
     """The kernels; then each backend, of which the first that makes frames is soaked and its power measured."""
     for name in kernel_parts(run.emulated is not None):
         run.part(name)
+    with tempfile.TemporaryDirectory() as folder:
+        if run.bundle is None and run.wants(CONVERSION):
+            run.bundle = str(Path(folder, "edge-fp16"))
+            run.part(CONVERSION)
+            run.bundle = run.bundle if run.state(CONVERSION) else None
+        run.result["bundle"] = Path(run.bundle).name if run.bundle else "embedded, fp32"
+        measure_backends(run)
+    if run.emulated is None:
+        for tool in SANITIZERS:
+            run.part(f"sanitizer, {tool}")
+
+
+def measure_backends(run: Run) -> None:
     best = None
     for backend in (EMULATED,) if run.emulated is not None else BACKENDS:
         for name in parts_of(backend):
@@ -220,11 +255,8 @@ def measure(run: Run) -> None:
                 break  # there is no such backend
         if best is None and run.state(f"frame, {backend}"):
             best = backend
-            for name in soak_of(backend):
+            for name in soak_of(backend) | (fp32_of(backend) if run.bundle else {}):
                 run.part(name)
-    if run.emulated is None:
-        for tool in SANITIZERS:
-            run.part(f"sanitizer, {tool}")
 
 
 def prepare_environment(folder: str) -> None:
@@ -249,18 +281,19 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="results; default results/gpu-NAME.json")
     parser.add_argument("--only", action="append", default=[], metavar="PART", help="parity, kernels, frame ...")
     parser.add_argument("--emulate", nargs="?", const="", metavar="KERNELS", help="try this script without a GPU")
+    parser.add_argument("--bundle", metavar="FOLDER", help="what to animate with; default: the embedded one as fp16")
     parser.add_argument("--part", help=argparse.SUPPRESS)  # what a child does
     options = parser.parse_args()
     if options.part:
         call = all_parts(options.emulate is not None)[options.part][1]
-        found = outcome(lambda: call(Session(options.emulate)))
+        found = outcome(lambda: call(Session(options.emulate, options.bundle)))
         options.json.write_text(json.dumps(found))
         return int(found["is_good"] is False)
     with tempfile.TemporaryDirectory() as folder:
         if options.emulate == "":
             options.emulate = Session.compiled(Path(folder, "kernels.so"))
         prepare_environment(folder)
-        run = Run(options.emulate, options.only)
+        run = Run(options.emulate, options.only, options.bundle)
         device = run.by_child("device")
         if not device["is_good"]:
             print(f"nothing was measured: {device['reason']}", file=sys.stderr)

@@ -137,25 +137,33 @@ def _on_device(scene: Any, frames: int) -> dict[str, float]:
 
 
 def loop_times(session: Session, backend: str, repeats: int = 5, frames: int = 150) -> dict[str, Any]:
-    """From a photo's pixels to a loop in the host's memory, everything opened before; and where the time goes."""
-    taken, loop, pixels = [], np.empty((frames, SIZE[1], SIZE[0], 3), np.uint8), photo()
+    """From a photo's pixels to a loop in the host's memory, everything opened before; where the time goes; and
+    without graphs.
+    """
+    pixels = photo()
     with session.animator(backend) as animator:
-        for i in range(repeats + 1):
-            marks = [perf_counter()]
-            with animator.analyze(pixels, seed=i) as scene:
-                marks.append(perf_counter())
-                for j, frame in enumerate(scene.frames(seconds=frames / 30)):
-                    loop[j] = frame
-            marks.append(perf_counter())
-            taken.append(1e3 * np.diff(marks))
+        result: dict[str, Any] = _loop(animator, pixels, repeats, frames)
         planes, noise, _ = animator._inputs(pixels, 0)
         given = planes, noise, GRID, motion_grid(*SIZE), 4
         volumes = [_ms(lambda: animator._device.predict(*given)) for _ in range(repeats + 1)][1:]
-    stages = np.median(taken[1:], axis=0)
-    names = ("analyze_ms", "frames_ms")
-    result = {name: round(float(ms), 2) for name, ms in zip(names, stages, strict=True)}
-    result["volume_ms"] = round(float(np.median(volumes)), 2)  # of analyze: the networks and what follows them
-    return result | {"photo_to_loop_ms": round(float(stages.sum()), 2)}
+        result["volume_ms"] = round(float(np.median(volumes)), 2)  # of analyze: the networks and what follows them
+        analysis, path = animator._device._analysis, animator._device._spare
+        analysis.graph, path.graph = Replay(analysis._enqueue_steps), Replay(path.enqueue_frame)
+        return result | {"no graph": _loop(animator, pixels, repeats, frames)}
+
+
+def _loop(animator: Any, pixels: Any, repeats: int, frames: int) -> dict[str, float]:
+    taken, loop = [], np.empty((frames, SIZE[1], SIZE[0], 3), np.uint8)
+    for i in range(repeats + 1):
+        marks = [perf_counter()]
+        with animator.analyze(pixels, seed=i) as scene:
+            marks.append(perf_counter())
+            for j, frame in enumerate(scene.frames(seconds=frames / 30)):
+                loop[j] = frame
+        marks.append(perf_counter())
+        taken.append(1e3 * np.diff(marks))
+    analyze, made = (round(float(ms), 2) for ms in np.median(taken[1:], axis=0))
+    return {"analyze_ms": analyze, "frames_ms": made, "photo_to_loop_ms": round(analyze + made, 2)}
 
 
 def _ms(call: Callable[[], Any]) -> float:

@@ -9,16 +9,22 @@ from typing import Any
 from gpu_bench import Bench
 from machine import FOLDER
 
+FP32 = ", fp32"
+
 
 class MissingError(Exception):
     """What a part needs is not here: no failure."""
 
 
 class Session:
-    """Opens what it is asked for. kernels: a library of the emulated device's, "" or None: the GPU."""
+    """Opens what it is asked for.
 
-    def __init__(self, kernels: str | None = None) -> None:
-        self.kernels = kernels
+    kernels  a library of the emulated device's; "" or None: the GPU
+    bundle   folder of the animators' bundle; None: the embedded one
+    """
+
+    def __init__(self, kernels: str | None = None, bundle: str | None = None) -> None:
+        self.kernels, self.bundle = kernels, bundle
 
     @staticmethod
     def compiled(path: Path) -> str:
@@ -50,9 +56,11 @@ class Session:
         return Bench(self.device, is_emulated=bool(self.kernels))
 
     def animator(self, backend: str) -> Any:
-        """Whose networks run by this backend, under the names that gpu.py gives them."""
+        """Whose networks run by this backend, named as in gpu.py; with ", fp32" they are the embedded ones."""
         if self.kernels:
             _ = self.device  # in the place of a GPU's, from here on
+        backend, is_fp32 = backend.removesuffix(FP32), backend.endswith(FP32)
+        opened = partial(_opened, None if is_fp32 else self.bundle)
         if backend == "emulated":
             from emulator.device import HostEngines
 
@@ -69,7 +77,7 @@ class Session:
         return opened(backend)
 
 
-def opened(backend: str, opener: Any = None) -> Any:
+def _opened(bundle: str | None, backend: str, opener: Any = None) -> Any:
     """An animator whose networks are opened by `opener`, in the place of DeviceEngines, if one is given."""
     from stillwave.runtime import Animator, BackendError
     from stillwave.runtime.device import stages
@@ -78,7 +86,7 @@ def opened(backend: str, opener: Any = None) -> Any:
     try:
         if opener is not None:
             stages.DeviceEngines = opener
-        return Animator(backend=backend, memory_budget="4GiB")
+        return Animator(bundle, backend=backend, memory_budget="4GiB")
     except BackendError as error:
         raise MissingError(str(error)) from error
     finally:

@@ -5,10 +5,13 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 
+from stillwave.export.conversion import converted
+from stillwave.export.fp16 import float_weights
 from stillwave.runtime.bundle import Bundle
 from stillwave.runtime.engine import shape_at
 
@@ -18,13 +21,18 @@ torch_network = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(torch_network)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("name", ["image_encoder", "denoiser", "decoder", "pyramid", "synthesis"])
-def test_agrees_with_onnx_runtime(name):
+def test_agrees_with_onnx_runtime(name, precision):
     bundle, rng = Bundle.open(), np.random.default_rng(0)
     network, record = bundle.network_bytes(name), bundle.manifest.networks[name]
+    if precision == "fp16":
+        graph = float_weights(onnx.load_from_string(network))
+        network = converted(graph, precision, name, []).SerializeToString()
     sizes = defaultdict(lambda: 3)
-    inputs = {n: rng.random(shape_at(t.shape, sizes), np.float32) for n, t in record.inputs.items()}
     session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+    types = {given.name: np.float16 if "float16" in given.type else np.float32 for given in session.get_inputs()}
+    inputs = {n: rng.random(shape_at(t.shape, sizes)).astype(types[n]) for n, t in record.inputs.items()}
     names = [output.name for output in session.get_outputs()]
     want = dict(zip(names, session.run(names, inputs), strict=True))
     got = torch_network.TorchNetwork(network, "cpu")({n: torch.from_numpy(values) for n, values in inputs.items()})
