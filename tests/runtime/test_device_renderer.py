@@ -233,6 +233,29 @@ def test_an_error_while_predicting_leaves_nothing(on_device, emulated, photo):
     np.testing.assert_array_equal(on_device.predict(photo, steps=1), want)
 
 
+@pytest.mark.parametrize("what", ["block", "pinned", "capture"])
+def test_memory_that_another_took_meanwhile_is_told_and_the_animator_goes_on(
+    on_device, emulated, photo, swaying, monkeypatch, what
+):
+    """It was free when the plan was checked."""
+
+    def full(*_):
+        raise BudgetError("the device has it no more")
+
+    want = on_device.predict(photo, steps=1)
+    on_device.scene(photo, swaying, size=(80, 48)).close()
+    with monkeypatch.context() as patch:
+        patch.setattr(on_device._device.stream if what == "capture" else emulated, what, full)
+        with pytest.raises(BudgetError, match="no more"):
+            on_device.scene(photo, swaying)
+        if what != "pinned":  # an analysis has none
+            with pytest.raises(BudgetError, match="no more"):
+                on_device.predict(photo[:64], steps=1)
+            assert not emulated.blocks
+    np.testing.assert_array_equal(on_device.predict(photo, steps=1), want)
+    on_device.scene(photo, swaying).close()
+
+
 def test_a_budget_that_cannot_hold_is_refused_before_anything_is_allocated(on_device, emulated, photo, swaying):
     stages = on_device._device
     remedy = "choose a smaller --size, or --backend cpu, which renders in tiles"
