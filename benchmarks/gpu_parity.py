@@ -12,7 +12,9 @@ from stillwave.kernels import cuda, reference
 from stillwave.runtime import motion as specification
 from stillwave.runtime import spectrum
 from stillwave.runtime.device.volume import VolumePath
+from stillwave.runtime.motion import COVER, DOUBT
 from stillwave.runtime.spectrum import REFERENCE_SIDE
+from stillwave.runtime.splat import PASSED, behind
 
 Case = tuple[str, Array, Array, float, Array | None]  # name, got, float64, largest error allowed, the host's
 
@@ -93,7 +95,7 @@ def splat_on(bench: Bench, levels: Any, grids: Array, rng: Any, is_half: bool) -
     choice = bench.put(np.frombuffer(bytes(cuda.FrameChoice(None, 0, 1.0)), np.uint8))
     maps = {"activity_map": bench.put(np.ones((H, W), np.float32)), "activity": bench.space(4 * H * W)}
     shape = {"grid_height": grids.shape[1], "grid_width": grids.shape[2], "is_out_half": is_half}
-    pyramid = splat.pyramid(where, choice=choice, grids=bench.put(grids), **maps, **index, **shape)
+    pyramid = splat.pyramid(where, COVER, choice=choice, grids=bench.put(grids), **maps, **index, **shape)
 
     def run() -> None:
         bench.stream.clear(index["starts"], splat.buffers()["starts"])
@@ -116,8 +118,9 @@ def _splat(bench: Bench, rng: Any) -> Iterator[Case]:
             yield f"motion of level {j} at {amplitude} px", motion, exact, 1e-5 * amplitude, host
             # from the device's motion: where sources land is not a continuous function of it
             inputs = made["features"][j], motion, made["importance"][j]
-            exact = reference.splat(*inputs, (0, h), np.float64)
-            host = kernels.splat(*inputs, np.empty((h, w, c), np.float32))
+            cover = np.inf if j else COVER
+            exact = reference.splat(*inputs, (0, h), np.float64, cover)
+            host = kernels.splat(*inputs, np.empty((h, w, c), np.float32), cover=cover)
             yield f"splat of level {j} at {amplitude} px", bench.get(made["out"][j], (h, w, c)), exact, 2e-5, host
 
 
@@ -135,6 +138,7 @@ def _sampling(bench: Bench, rng: Any) -> Iterator[Case]:
 
 
 def _pictures(bench: Bench, rng: Any) -> Iterator[Case]:
+    """Photo and frames as bytes, NV12, float16, and what fills holes."""
     H, W, height, width = 100, 132, 98, 130
     photo = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
     planes, source = bench.space(12 * H * W), bench.put(photo)
@@ -151,6 +155,13 @@ def _pictures(bench: Bench, rng: Any) -> Iterator[Case]:
     reference.nv12_from_planes(visible, luma)
     yield "rgb", bench.get(rgb, exact.shape, np.uint8), exact, 0, kernels.frame_from_planes(visible)
     yield "nv12", bench.get(nv12, luma.shape, np.uint8), luma, 1, kernels.nv12_from_planes(visible)
+    importance, scale, kept = (4 * rng.random((H, W)) - 1).astype(np.float32), 2, 8
+    features = rng.random((H // scale, W // scale, kept)).astype(np.float16)
+    pyramid = bench.put(features)
+    sizes = *features.shape, scale, DOUBT
+    bench.run(cuda.behind(cuda.Behind(bench.put(drawn), bench.put(importance), pyramid, *sizes)))
+    features[..., :PASSED] = behind(drawn, importance, scale)
+    yield "behind", bench.get(pyramid, features.shape, np.float16), features.astype(np.float64), 2e-3, features
     values = rng.standard_normal(4096).astype(np.float32)
     halves = bench.space(2 * values.size)
     bench.run(cuda.halve(cuda.Halving(bench.put(values), halves, values.size)))

@@ -66,5 +66,8 @@ def _version(package: str) -> str:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(FOLDER), *arguments], capture_output=True, text=True)
+    try:
+        done = subprocess.run(["git", "-C", str(FOLDER), *arguments], capture_output=True, text=True)
+    except OSError:  # no git
+        return ""
     return done.stdout.strip()

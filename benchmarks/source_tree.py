@@ -14,6 +14,8 @@ except ImportError:
         del sys.modules[name]
     links = Path(tempfile.mkdtemp(prefix="stillwave-"))
     (links / "stillwave").mkdir()
-    for package in ("runtime", "kernels", "bundles"):
+    for package in ("runtime", "kernels", "bundles", "export", "model"):
         os.symlink(ROOT / package, links / "stillwave" / package)
     sys.path.insert(0, str(links))
+    # for the processes that build engines and measure memory
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(links), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -19,15 +19,18 @@ class TorchNetwork:
 
     def __init__(self, network: bytes, device: str) -> None:
         graph = onnx.load_from_string(network).graph
-        self.device, self.nodes = device, list(graph.node)
+        self.nodes = [node for node in graph.node if node.op_type != "Constant"]
         self.outputs = [value.name for value in graph.output]
-        self.weights = {w.name: self._tensor(numpy_helper.to_array(w)) for w in graph.initializer}
-        self.attributes = [{a.name: onnx.helper.get_attribute_value(a) for a in node.attribute} for node in graph.node]
-
-    def _tensor(self, values: Any) -> torch.Tensor:
-        """Shapes stay with the processor, so that no node has to wait for the device."""
-        tensor = torch.from_numpy(np.array(values))
-        return tensor if tensor.dtype == torch.int64 else tensor.to(self.device)
+        fixed = {w.name: w for w in graph.initializer}
+        fixed |= {n.output[0]: n.attribute[0].t for n in graph.node if n.op_type == "Constant"}
+        of_shapes = {name for node in self.nodes if node.op_type == "Resize" for name in node.input[1:]}
+        self.weights = {}
+        for name, values in fixed.items():
+            tensor = torch.from_numpy(np.array(numpy_helper.to_array(values)))
+            # what tells shapes stays with the processor, so that no node has to wait for the device
+            is_of_shapes = tensor.dtype == torch.int64 or name in of_shapes
+            self.weights[name] = tensor if is_of_shapes else tensor.to(device)
+        self.attributes = [{a.name: onnx.helper.get_attribute_value(a) for a in node.attribute} for node in self.nodes]
 
     @torch.inference_mode()
     def __call__(
@@ -36,13 +39,10 @@ class TorchNetwork:
         """`seen` is told every node with what went in and came out."""
         values = {**self.weights, **inputs, "": None}
         for node, attributes in zip(self.nodes, self.attributes, strict=True):
-            if node.op_type == "Constant":
-                made = self._tensor(numpy_helper.to_array(attributes["value"]))
-            else:
-                read = [values[name] for name in node.input]
-                made = OPERATIONS[node.op_type](*read, **attributes)
-                if seen is not None:
-                    seen(node, read, made)
+            read = [values[name] for name in node.input]
+            made = OPERATIONS[node.op_type](*read, **attributes)
+            if seen is not None:
+                seen(node, read, made)
             if isinstance(made, torch.Tensor):
                 values[node.output[0]] = made
             else:
@@ -51,36 +51,65 @@ class TorchNetwork:
 
 
 class TorchEngine:
-    """The contract of runtime/device/contract.py's DeviceEngine. Memory is torch's own, beside the block."""
+    """The contract of runtime/device/contract.py's DeviceEngine. Memory is torch's own, beside the block.
+
+    is_graph  its nodes are a graph of torch's own for each set of addresses, launched in the caller's stream
+    """
 
     workspace_bytes, is_capturable = 0, False
 
-    def __init__(self, network: bytes, name: str, sizes: Mapping[str, int]) -> None:
+    def __init__(self, network: bytes, name: str, sizes: Mapping[str, int], is_graph: bool) -> None:
         self.inputs, self.outputs = signature(network, name, sizes)
         self._network: TorchNetwork | None = TorchNetwork(network, "cuda")
+        self._is_graph, self._graphs = is_graph, dict[tuple[int, ...], Any]()
 
     def bind(self, workspace: int, **addresses: int) -> None:
+        self._at = tuple(addresses[spec.name] for spec in self.inputs + self.outputs)
         self._bound = {spec.name: _at(addresses[spec.name], spec) for spec in self.inputs + self.outputs}
 
     def enqueue(self, stream: Any) -> None:
-        assert self._network is not None
         with torch.cuda.stream(torch.cuda.ExternalStream(stream.handle)):
-            made = self._network({spec.name: self._bound[spec.name] for spec in self.inputs})
-            for name, values in made.items():
-                self._bound[name].copy_(values)
+            if not self._is_graph:
+                self._run()
+                return
+            if self._at not in self._graphs:
+                self._graphs[self._at] = self._captured()
+            self._graphs[self._at].replay()
+
+    def _captured(self) -> Any:
+        """Of nodes that ran before, since libraries set themselves up at their first run."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(2):
+                self._run()
+        graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph, stream=side):
+            self._run()
+        torch.cuda.synchronize()
+        return graph
+
+    def _run(self) -> None:
+        assert self._network is not None
+        made = self._network({spec.name: self._bound[spec.name] for spec in self.inputs})
+        for name, values in made.items():
+            self._bound[name].copy_(values)
 
     def close(self) -> None:
         self._network, self._bound = None, {}
+        self._graphs.clear()
 
 
 class TorchEngines:
     """In the place of runtime/device/engines.py."""
 
-    def __init__(self, backend: str, device: Any, stream: Any) -> None:
+    def __init__(self, backend: str, device: Any, stream: Any, memory_limit: int = 0, is_graph: bool = False) -> None:
         torch.cuda.init()
+        self.is_graph = is_graph
 
     def open(self, network: bytes, name: str, sizes: Mapping[str, int], precision: str, profile: Any) -> TorchEngine:
-        return TorchEngine(network, name, sizes)
+        return TorchEngine(network, name, sizes, self.is_graph)
 
 
 class _Memory:
@@ -110,7 +139,7 @@ def _slice(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) 
 
 
 def _resize(x: Any, roi: Any = None, scales: Any = None, sizes: Any = None, **rest: Any) -> Any:
-    size = [int(n) for n in (sizes if sizes is not None and sizes.numel() else x.shape * scales.cpu().numpy())][2:]
+    size = [int(n) for n in (sizes if sizes is not None and sizes.numel() else x.shape * scales.numpy())][2:]
     if rest["mode"] == b"nearest":
         return functional.interpolate(x, size, mode="nearest")
     is_aligned = rest.get("coordinate_transformation_mode") == b"align_corners"

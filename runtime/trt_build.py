@@ -43,11 +43,17 @@ def built_engine(
     config.add_optimization_profile(_trt_profile(builder, network, name, profile))
     if workspace_bytes:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace_bytes)
+    in_callers_memory = getattr(getattr(trt, "BuilderFlag", None), "REQUIRE_USER_ALLOCATION", None)
+    if in_callers_memory is not None:  # TensorRT-RTX: else its engine may allocate as it runs, and no graph can hold it
+        config.set_flag(in_callers_memory)
     _set_targets(library, config, targets)
-    cache = _set_timings(config, timing)
+    cache = _set_timings(library, config, timing)
     if progress is not None and hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(trt, progress)
     engine = builder.build_serialized_network(definition, config)
+    if engine is None and not targets and library.targets():  # the GPU is none that it names: what it builds by default
+        config.num_compute_capabilities = 0  # is documented to serve later ones too
+        engine = builder.build_serialized_network(definition, config)
     if engine is None:
         raise _refusal(library, name, "it could not be built", messages)
     return bytes(engine), bytes(cache.serialize()) if cache is not None else b""
@@ -73,21 +79,24 @@ def _trt_profile(builder: Any, network: bytes, name: str, profile: Profile) -> A
 
 
 def _set_targets(library: TrtLibrary, config: Any, targets: tuple[int, ...]) -> None:
+    offered, named = library.targets(), getattr(library.trt, "ComputeCapability", None)
     if not targets:
+        if named is not None:  # else TensorRT-RTX builds for the capabilities of its own choice
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(named.CURRENT, 0)
         return
-    offered = library.targets()
     strange = sorted(set(targets) - set(offered))
     if strange:
         known = ", ".join(f"sm_{n}" for n in offered) or "the GPU that is here, and no --target"
         raise BackendError(f"{library} does not build for sm_{strange[0]}; it builds for {known}")
     config.num_compute_capabilities = len(targets)
     for i, target in enumerate(targets):
-        config.set_compute_capability(getattr(library.trt.ComputeCapability, f"SM{target}"), i)
+        config.set_compute_capability(getattr(named, f"SM{target}"), i)
 
 
-def _set_timings(config: Any, timing: bytes) -> Any:
-    """The timing cache in use, or None where the library has none; strange timings are not used."""
-    if not hasattr(config, "create_timing_cache"):
+def _set_timings(library: TrtLibrary, config: Any, timing: bytes) -> Any:
+    """The timing cache in use, or None where nothing is timed, as by TensorRT-RTX; strange timings are not used."""
+    if library.targets() or not hasattr(config, "create_timing_cache"):
         return None
     for content in (timing, b""):
         cache = config.create_timing_cache(content)

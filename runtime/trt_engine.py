@@ -19,8 +19,6 @@ class TrtEngine:
     sizes    of every symbol of the network's shapes, within the engine's profile
     """
 
-    is_capturable = True
-
     def __init__(self, library: TrtLibrary, engine: bytes, network: bytes, name: str, sizes: Mapping[str, int]):
         self.name, self.library = name, library
         self.inputs, self.outputs = signature(network, name, sizes)
@@ -41,7 +39,13 @@ class TrtEngine:
             if not self._context.set_input_shape(spec.name, spec.shape):
                 raise self._refused(f"was not built for {spec}", EngineCacheError, "; build it for this size")
         self.workspace_bytes = int(self._context.update_device_memory_size_for_shapes())
-        self._is_bound = False
+        self._is_bound, self._ran_in = False, 0
+
+    @property
+    def is_capturable(self) -> bool:
+        """After a first run. TensorRT-RTX has engines that cannot be, and tells."""
+        told = getattr(self._opened(), "is_stream_capturable", None)
+        return told is None or bool(told(self._ran_in))
 
     def bind(self, workspace: int, **addresses: int) -> None:
         """Fix where every input, every output and the workspace lie on the device."""
@@ -64,6 +68,7 @@ class TrtEngine:
         context = self._opened()
         if not self._is_bound:
             raise ValueError(f"{self.name}: nothing is bound; call bind first")
+        self._ran_in = stream.handle
         if not context.execute_async_v3(stream.handle):
             raise self._refused("could not be run", BackendError)
 
@@ -112,4 +117,3 @@ def _context(trt: Any, engine: Any) -> Any:
     config.set_execution_context_allocation_strategy(user_managed)
     config.dynamic_shapes_kernel_specialization_strategy = eager
     return engine.create_execution_context(config)
-

@@ -147,7 +147,10 @@ class DeviceEngine(Closable, Protocol):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     workspace_bytes: int  # at the sizes it was opened for; engines that never overlap may share one
-    is_capturable: bool  # whether `enqueue` may be captured in a graph, after a first run outside
+
+    @property
+    def is_capturable(self) -> bool:
+        """Whether `enqueue` may be captured in a graph, after a first run outside."""
 
     def bind(self, workspace: int, **addresses: int) -> None:
         """Fix the address of every input and output by name, and of the workspace: multiples of ALIGNMENT."""

@@ -37,6 +37,8 @@ class Driver:
             self.is_broken |= int(status) in FATAL
             message = self.api.cuGetErrorString(status)[1]
             text = message.decode() if isinstance(message, bytes) else "unknown error"
+            if status == self.api.CUresult.CUDA_ERROR_OUT_OF_MEMORY:  # the device's, or pinned memory of the host
+                raise BudgetError(f"{function} failed: {text}; choose a smaller size, or close what else takes memory")
             raise BackendError(f"{function} failed: {status.name}, {text}; close this animator and make another")
 
     def quietly(self, function: str, *arguments: Any) -> None:

@@ -20,13 +20,24 @@ WORKSPACE_BYTES = 512 * 2**20  # most that a layer may use as scratch, and what 
 class DeviceEngines:
     """Opens networks on one device, in one stream, by one backend.
 
-    backend  "tensorrt" or "tensorrt-rtx"; "cuda": ONNX Runtime
+    backend   "tensorrt" or "tensorrt-rtx"; "cuda": ONNX Runtime
+    provider  of ONNX Runtime's, see ort_cuda_engine.py; TensorRT's builds in this process, every time
+    memory_limit  bytes of the device that ONNX Runtime may take for a network
     """
 
-    def __init__(self, backend: str, device: Device, stream: Stream, cache: EngineCache | None = None):
+    def __init__(
+        self,
+        backend: str,
+        device: Device,
+        stream: Stream,
+        cache: EngineCache | None = None,
+        provider: str = "CUDAExecutionProvider",
+        memory_limit: int = 2**30,
+    ):
         if backend not in DEVICE_BACKENDS:
             raise BackendError(f"no {backend} on a device; choose one of {', '.join(DEVICE_BACKENDS)}")
-        self.backend, self.device, self.stream = backend, device, stream
+        self.backend, self.device, self.stream, self.provider = backend, device, stream, provider
+        self.memory_limit = memory_limit
         self.cache = cache or EngineCache()
         self.library = None if backend == "cuda" else trt_library(backend)
 
@@ -46,7 +57,8 @@ class DeviceEngines:
         if self.library is None:
             from ..ort_cuda_engine import OrtCudaEngine
 
-            return OrtCudaEngine(network, name, sizes, self.device, self.stream)
+            where = self.device, self.stream
+            return OrtCudaEngine(network, name, sizes, *where, memory_limit=self.memory_limit, provider=self.provider)
         from ..trt_engine import TrtEngine
 
         exact = fixed(sizes)

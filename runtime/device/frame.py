@@ -87,8 +87,17 @@ class DeviceFrame:
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.kind, self.device_index
 
-    def __dlpack__(self, *, stream: int | None = None, **options: Any) -> Any:
-        """A capsule. The frame is waited for, so that any stream of the consumer's may read it."""
+    def __dlpack__(
+        self,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A capsule, of no version. The frame is waited for, so that any stream of the consumer's may read it."""
+        if copy or (dl_device is not None and tuple(dl_device) != self.__dlpack_device__()):
+            raise BufferError(f"a frame is handed out where it is, {self.__dlpack_device__()}; copy what was taken")
         if stream != -1:  # the consumer wants no synchronisation
             self.wait()
         managed = _Managed()

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import logging
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,8 @@ from stillwave.kernels import cuda
 from ..engine_cache import EngineCache, EngineKey
 from ..errors import BackendError
 
+logger = logging.getLogger(__name__)
+
 OPTIONS = ("--std=c++17", "--fmad=false")  # as CMakeLists.txt; the second for the host's bits
 
 
@@ -19,14 +22,17 @@ def kernel_image(compute_capability: int, cache: EngineCache | None = None) -> b
     """For a device of this compute capability, such as 87. What is compiled is kept among this user's engines."""
     for folder in sys.modules[cuda.__package__].__path__:
         if (fatbin := Path(folder, cuda.FATBIN)).is_file():
-            return fatbin.read_bytes()
+            image = fatbin.read_bytes()
+            if made_of().encode() in image:
+                return image
+            logger.warning("%s was made of other sources; they are compiled again. Install stillwave anew", fatbin)
     cache, key = cache or EngineCache(), _key(compute_capability)
     with cache.building(key):
-        image = cache.find(key)
-        if image is None:
-            image = compiled(compute_capability)
-            cache.keep(key, image)
-    return image
+        kept = cache.find(key)
+        if kept is None:
+            kept = compiled(compute_capability)
+            cache.keep(key, kept)
+    return kept
 
 
 def _key(compute_capability: int) -> EngineKey:
@@ -64,6 +70,13 @@ def sources() -> dict[str, bytes]:
     """The CUDA sources and the headers they share with the host, by name."""
     folder = cuda.source_folder()
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".cu", ".h")}
+
+
+def made_of() -> str:
+    """The name that a fatbin of these sources has in it; CMakeLists.txt makes the same."""
+    texts = (text for name, text in sources().items() if not name.endswith(("_host.h", "pool.h")))
+    hashes = sorted(hashlib.sha256(text).hexdigest() for text in texts)
+    return f"stillwave_sources_{hashlib.sha256(';'.join(hashes).encode()).hexdigest()}"
 
 
 def _nvrtc() -> ModuleType:

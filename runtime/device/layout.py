@@ -114,12 +114,11 @@ def check_budget(what: str, plan: Plan, weights_bytes: int, budget: int, free_by
     """`BudgetError` with the least that would do, before anything is allocated."""
     need = plan.nbytes + weights_bytes
     what = f"{what} needs at least {format_bytes(need)} on the device"
+    remedy = "choose a smaller --size, or --backend cpu, which renders in tiles"
     if need > budget:
-        raise BudgetError(
-            f"{what}, the budget is {format_bytes(budget)}; raise --memory-budget or choose a smaller --size"
-        )
+        raise BudgetError(f"{what}, the budget is {format_bytes(budget)}; raise --memory-budget, {remedy}")
     if plan.nbytes > free_bytes:
-        raise BudgetError(f"{what}, {format_bytes(free_bytes)} are free; choose a smaller --size or close what uses it")
+        raise BudgetError(f"{what}, {format_bytes(free_bytes)} are free; close what else uses it, {remedy}")
 
 
 def aligned_bytes(nbytes: int) -> int:

@@ -161,8 +161,10 @@ class PycudaDevice(Closing):
 
 
 def _raising(call: Callable[..., Any], *arguments: Any) -> Any:
-    """What the call returns; PyCUDA's error becomes a `BackendError`."""
+    """What the call returns; PyCUDA's error becomes a `BackendError`, or where memory is short a `BudgetError`."""
     try:
         return call(*arguments)
+    except _driver().MemoryError as error:
+        raise BudgetError(f"{error}; choose a smaller size, or close what else takes memory") from error
     except _driver().Error as error:
         raise BackendError(f"{error}; close this animator and make another") from error

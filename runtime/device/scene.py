@@ -7,8 +7,9 @@ from ..rhythm import Double, Rhythm, natural_turns
 from ..scene import Frame, Scene, check_number, frame_count
 from ..spectrum import Float
 from .frame import DeviceFrame
+from .frame_path import Slot
 from .layout import PASS
-from .renderer import DeviceRenderer, Slot
+from .renderer import DeviceRenderer
 
 AHEAD = 2  # frames under way while one is read
 

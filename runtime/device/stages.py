@@ -6,7 +6,7 @@ from weakref import WeakSet
 
 from ..bundle import Bundle
 from ..engine import sizes_of
-from ..errors import BundleError
+from ..errors import BackendError, BundleError
 from ..memory import Plan
 from ..photo import Pixels, Size
 from ..profile import profiles
@@ -14,6 +14,7 @@ from ..spectrum import Float
 from .analysis import DeviceAnalysis
 from .contract import Device, DeviceEngine
 from .engines import DeviceEngines
+from .frame_path import FramePath
 from .kernel_image import kernel_image
 from .layout import DeviceLayout, check_budget
 from .renderer import DeviceRenderer
@@ -22,18 +23,21 @@ from .volume import DeviceVolume
 
 
 class DeviceStages:
-    """One device, this object's own from here on; one stream, the kernels, the analysis used last, and the scenes."""
+    """One device, this object's own from here on; one stream, the kernels, what the last analysis and the
+    last closed scene used, and the scenes.
+    """
 
     def __init__(self, bundle: Bundle, backend: str, device: Device, budget: int) -> None:
         self.bundle, self.manifest, self.budget, self.device = bundle, bundle.manifest, budget, device
         self._analysis: DeviceAnalysis | None = None
         self._renderers: WeakSet[DeviceRenderer] = WeakSet()
+        self._spare: FramePath | None = None
         with ExitStack() as opened:
             opened.enter_context(device)
             check_types(bundle)
             self.stream = opened.enter_context(device.stream())
             self.kernels = opened.enter_context(device.kernels(kernel_image(device.compute_capability)))
-            self.engines = DeviceEngines(backend, device, self.stream)
+            self.engines = DeviceEngines(backend, device, self.stream, memory_limit=budget)
             self._opened = opened.pop_all()
 
     def predict(
@@ -50,6 +54,7 @@ class DeviceStages:
         analysis, wanted = self._analysis, (grid, grid_out, steps)
         if analysis is None or (analysis.grid, analysis.grid_out, analysis.steps) != wanted:
             self._forget_analysis()
+            self._forget_spare()
 
             def check(plan: Plan) -> None:
                 self._check(f"a motion of {grid[0]} x {grid[1]}", plan, "image_encoder", "denoiser", "decoder")
@@ -60,6 +65,7 @@ class DeviceStages:
             return analysis.predict(photo, noise, clip_frames)
         except BaseException:
             self._forget_analysis()
+            self._forget_spare()
             raise
 
     def scene(
@@ -69,19 +75,41 @@ class DeviceStages:
         self.device.make_current()
         height, width = pixels.shape[:2]
         layout = self.layout((width, height), volume.shape, num_frames, isinstance(volume, DeviceVolume))
-        with ExitStack() as opened, ExitStack() as unless_used:
-            pyramid = self._open_engine("pyramid", "photo", (1, 3, *layout.padded))
-            opened.callback(pyramid.close)
-            synthesis = self._open_engine("synthesis", "still", (1, 3, *layout.padded))
-            unless_used.callback(synthesis.close)
-            pyramid_bytes, synthesis_bytes = pyramid.workspace_bytes, synthesis.workspace_bytes
-            layout = replace(layout, pyramid_bytes=pyramid_bytes, synthesis_bytes=synthesis_bytes)
-            self._check_scene(layout)
-            unless_used.pop_all()
-            where = self.device, self.stream, self.kernels
-            renderer = DeviceRenderer(layout, *where, pyramid, synthesis, pixels, volume)
+        renderer = DeviceRenderer(self._path(layout), pixels, volume, self._keep)
         self._renderers.add(renderer)
         return DeviceScene(renderer, num_frames, fps, is_predicted)
+
+    def _path(self, layout: DeviceLayout) -> FramePath:
+        """The last closed scene's memory, engines and graph where they are for this layout, else new ones."""
+        if self._spare is not None and self._spare.is_for(layout):
+            path, self._spare = self._spare, None
+            return path
+        self._forget_spare()
+        with ExitStack() as unless_used:
+            pyramid = self._open_engine("pyramid", "photo", (1, 3, *layout.padded))
+            unless_used.callback(pyramid.close)
+            synthesis = self._open_engine("synthesis", "still", (1, 3, *layout.padded))
+            unless_used.callback(synthesis.close)
+            of_pyramid, of_synthesis = pyramid.workspace_bytes, synthesis.workspace_bytes
+            layout = replace(layout, pyramid_bytes=of_pyramid, synthesis_bytes=of_synthesis)
+            self._check_scene(layout)
+            unless_used.pop_all()
+            return FramePath(layout, self.device, self.stream, self.kernels, pyramid, synthesis)
+
+    def _keep(self, path: FramePath) -> None:
+        """That of a scene that was closed, for the next of its size."""
+        self._forget_spare()
+        try:
+            self.device.make_current()
+            self.stream.wait()
+            self._spare = path
+        except BackendError:
+            path.close()
+
+    def _forget_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
 
     def layout(self, size: Size, volume_shape: tuple[int, ...], num_frames: int, keeps_volume: bool) -> DeviceLayout:
         """Sizes of a scene, without the engines' workspaces; refused where not even that fits."""
@@ -107,7 +135,8 @@ class DeviceStages:
 
     def _check(self, what: str, plan: Plan, *networks: str) -> None:
         weights = sum(self.manifest.networks[name].weights_bytes for name in networks)
-        check_budget(what, plan, weights, self.budget, self.device.memory()[0])
+        spare = self._spare.block.nbytes if self._spare else 0  # used again, or released first
+        check_budget(what, plan, weights, self.budget, self.device.memory()[0] + spare)
 
     def _open_engine(self, name: str, tensor: str, shape: tuple[int, ...]) -> DeviceEngine:
         """A network, made for an input of this shape."""
@@ -123,8 +152,9 @@ class DeviceStages:
     def close(self) -> None:
         """Releases everything, its scenes too; a second call does nothing."""
         self._forget_analysis()
-        for renderer in self._renderers:
+        for renderer in tuple(self._renderers):
             renderer.close()
+        self._forget_spare()
         opened, self._opened = self._opened, ExitStack()
         opened.close()
 

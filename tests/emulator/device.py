@@ -249,7 +249,7 @@ class HostEngine(Closing):
 class HostEngines:
     """In the place of runtime/device_engines.py."""
 
-    def __init__(self, backend: str, device: EmulatedDevice, stream: EmulatedStream) -> None:
+    def __init__(self, backend: str, device: EmulatedDevice, stream: EmulatedStream, memory_limit: int) -> None:
         self.is_capturable = isinstance(stream, EmulatedStream)
 
     def open(self, network: bytes, name: str, sizes: dict[str, int], precision: str, profile: Any) -> HostEngine:

@@ -112,6 +112,7 @@ EXPORT cuMemAlloc(void** pointer, size_t bytes) {
 }
 EXPORT cuMemFree(void* pointer) { return used_bytes -= freed(pointer), kSuccess; }
 EXPORT cuMemHostAlloc(void** pointer, size_t bytes, unsigned) {
+  if (bytes > kTotalBytes) return kOutOfMemory;
   return *pointer = allocated(bytes), kSuccess;
 }
 EXPORT cuMemFreeHost(void* pointer) { return freed(pointer), kSuccess; }

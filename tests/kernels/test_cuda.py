@@ -52,6 +52,10 @@ def test_bulk_is_loaded_128_bits_at_a_time(tmp_path):
     bodies = dict(zip(entries[::2], entries[1::2], strict=True))
     for kernel in ("motion", "weight", "splat_gather", "halve", "rgb", "ddim"):
         assert re.search(r"ld\.global\.nc\.v4\.[bfsu]32", bodies[kernel]), kernel
+    for kernel in ("splat_sum", "splat_scan"):  # what another kernel of the same graph writes
+        assert re.search(r"ld\.global\.v4\.[bfsu]32", bodies[kernel]), kernel
+    for kernel in ("motion", "splat_gather", "splat_scan", "halve", "ddim"):
+        assert re.search(r"st\.global\.v4\.[bfsu]32", bodies[kernel]), kernel
     assert not any("red.global.add.f" in body or "atom.global.add.f" in body for body in bodies.values())
 
 

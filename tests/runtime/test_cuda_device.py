@@ -99,6 +99,7 @@ def failing():
     raise KeyError("in the middle of a capture")
 for call in (
     lambda: device.block(2**31),
+    lambda: device.pinned(2**31),
     lambda: kernels.launch(cuda.Launch("nothing", 1, cuda.Halving()), stream),
     lambda: device.kernels(b"no image"),
     lambda: open_device(3),
@@ -115,6 +116,8 @@ halve()
     expected = [
         "BudgetError the device has not the 2.0 GiB asked for, 1024.0 MiB of 1.0 GiB are free; "
         "choose a smaller size, or close what else uses it",
+        "BudgetError cuMemHostAlloc failed: an error of no driver; "
+        "choose a smaller size, or close what else takes memory",
         "BackendError cuModuleGetFunction failed: CUDA_ERROR_NOT_FOUND, an error of no driver; "
         "close this animator and make another",
         "BackendError cuModuleLoadData failed: CUDA_ERROR_INVALID_VALUE, an error of no driver; "
@@ -173,7 +176,7 @@ assert not raised, raised
     )
 
 
-def test_a_photo_becomes_the_processors_frames(python):
+def test_photos_become_the_processors_frames_in_two_animators_at_once(python):
     """The whole path through the binding: analysis, scene, frames; engines are ONNX Runtime's on the host."""
     python(
         """
@@ -185,11 +188,15 @@ from stillwave.runtime.device import contract, stages as device_stages
 contract.open_device = functools.partial(contract.open_device, binding=os.environ["BINDING"])
 device_stages.kernel_image = lambda capability: b"an image"
 device_stages.DeviceEngines = HostEngines
-photo = np.random.default_rng(0).integers(0, 255, (64, 96, 3)).astype(np.uint8)
-frames = []
-for backend in ("cpu", "cuda"):
-    with Animator(backend=backend) as animator, animator.analyze(photo, steps=2) as scene:
-        frames.append(list(scene.frames(seconds=10 / 30)))
-np.testing.assert_array_equal(frames[1], frames[0])
+photos = np.random.default_rng(0).integers(0, 255, (2, 64, 96, 3)).astype(np.uint8)
+with Animator(backend="cpu") as animator:
+    want = [list(animator.analyze(photo, steps=2).frames(seconds=10 / 30)) for photo in photos]
+first, second = (Animator(backend="cuda") for _ in range(2))
+clips = [animator.analyze(photo, steps=2).frames(seconds=10 / 30) for animator, photo in zip((first, second), photos)]
+got = [pair for _, pair in zip(range(5), zip(*clips))]
+np.testing.assert_array_equal(np.stack(got, 1), np.array(want)[:, :5])
+first.close()
+np.testing.assert_array_equal(list(clips[1]), want[1][5:])
+second.close()
 """
     )

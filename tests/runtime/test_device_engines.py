@@ -123,3 +123,13 @@ class TestOpen:
         cache.keep(key_of(RTX, GPU, profile=fixed({"h": 5})), b"for this")
         assert engines.open(NETWORK, "pyramid", {"h": 5}, "fp16", PROFILE)[1] == b"for this"
         assert engines.open(NETWORK, "pyramid", {"h": 6}, "fp16", PROFILE)[1] == b"for a range"
+
+
+def test_onnx_runtime_stays_within_the_animators_budget(monkeypatch) -> None:
+    """By the provider asked for: CUDA's, unless it is TensorRT's."""
+    ort_cuda_engine = pytest.importorskip("stillwave.runtime.ort_cuda_engine", reason="needs ONNX Runtime")
+    monkeypatch.setattr(ort_cuda_engine, "OrtCudaEngine", lambda *_, **options: options)
+    opened = device_engines.DeviceEngines("cuda", GPU, None, memory_limit=1 << 28).open(NETWORK, "pyramid", {}, "fp16")
+    assert opened == {"memory_limit": 1 << 28, "provider": ort_cuda_engine.CUDA}
+    engines = device_engines.DeviceEngines("cuda", GPU, None, provider=ort_cuda_engine.TENSORRT)
+    assert engines.open(NETWORK, "pyramid", {}, "fp16")["provider"] == ort_cuda_engine.TENSORRT

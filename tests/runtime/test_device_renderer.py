@@ -4,6 +4,7 @@ Everything but the driver and the speed is real, so frames must be the processor
 """
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,7 +111,40 @@ def test_memory_is_one_block_each_and_stays(on_device, emulated, photo, swaying)
         with on_device.scene(photo, swaying, size=(80, 48)) as other:
             assert len(emulated.blocks) == 2
             np.testing.assert_array_equal(other.frame(5.0), other.frame(5.0))
+    assert len(emulated.blocks) == 1  # of the scene closed last, for another of its size
+    on_device.close()
     assert not emulated.blocks
+
+
+def test_another_photo_of_a_size_takes_the_memory_engines_and_graph_of_the_last(
+    animator, on_device, emulated, photo, swaying, monkeypatch
+):
+    other, opened, captures = photo[::-1].copy(), [], []
+    stages = on_device._device
+    open_engine, capture = stages._open_engine, stages.stream.capture
+    monkeypatch.setattr(stages, "_open_engine", lambda name, *of: (opened.append(name), open_engine(name, *of))[1])
+    monkeypatch.setattr(stages.stream, "capture", lambda calls: (captures.append(calls), capture(calls))[1])
+    with on_device.analyze(photo, seed=1) as first:
+        path, block = first._renderer.path, first._renderer.path.block
+        left = first.frames(seconds=1)
+        next(left)
+    assert (len(opened), len(captures)) == (5, 2)
+    emulated.total_bytes = sum(block.nbytes for block in emulated.blocks)  # there is no room for a second
+    with animator.analyze(other, seed=2) as want, on_device.analyze(other, seed=2) as got:
+        assert got._renderer.path is path
+        slots = [got._renderer.submit(0) for _ in range(RING)]
+        left.close()  # frees no frame of this scene
+        assert not any(slot.is_free for slot in slots)
+        for slot in slots:
+            got._renderer.collect(slot, np.empty_like(photo))
+        np.testing.assert_array_equal(list(got.frames(seconds=1)), list(want.frames(seconds=1)))
+        with pytest.raises(ValueError, match="this scene is closed"):
+            first.frame(1.0)
+    assert (len(opened), len(captures)) == (5, 2)
+    emulated.total_bytes = 2**31
+    with on_device.scene(photo, swaying, size=(80, 48)) as small:
+        assert small._renderer.path is not path
+        assert block not in emulated.blocks
 
 
 def test_frames_in_pinned_memory_where_the_device_shares_the_hosts(
@@ -129,11 +163,20 @@ def test_frames_that_stay_on_the_device(on_device, photo, swaying):
         frame = scene.device_frame(37.5)
         interface = frame.__cuda_array_interface__
         assert (interface["shape"], interface["typestr"], interface["version"]) == ((96, 160, 3), "|u1", 3)
+        assert interface["stream"] == on_device._device.stream.handle  # whose consumer waits for it
         np.testing.assert_array_equal(array_at(interface["data"][0], interface["shape"], np.uint8), want)
         taken = np.from_dlpack(frame)
         np.testing.assert_array_equal(taken, want)
         frame.__dlpack__()  # a capsule that nobody takes
-        planes = array_at(scene._renderer.at["frame"], (3, 96, 160)).copy()
+        waited = []
+        watched = dataclasses.replace(frame, event=SimpleNamespace(wait=lambda: waited.append(1)))
+        for stream, waits in ((None, 1), (1, 2), (0x5000, 3), (-1, 3)):  # -1: the consumer sees to it
+            watched.__dlpack__(stream=stream, max_version=(1, 0), dl_device=frame.__dlpack_device__(), copy=False)
+            assert len(waited) == waits
+        for wanted in ({"copy": True}, {"dl_device": (2, 7)}):
+            with pytest.raises(BufferError, match="is handed out where it is"):
+                frame.__dlpack__(**wanted)
+        planes = array_at(scene._renderer.path.at["frame"], (3, 96, 160)).copy()
         nv12 = np.from_dlpack(scene.device_frame(37.5, is_nv12=True))
         np.testing.assert_array_equal(nv12, kernels.nv12_from_planes(planes))
         clip = [np.from_dlpack(frame).copy() for frame in scene.device_frames(seconds=9 / 30)]
@@ -190,11 +233,38 @@ def test_an_error_while_predicting_leaves_nothing(on_device, emulated, photo):
     np.testing.assert_array_equal(on_device.predict(photo, steps=1), want)
 
 
+@pytest.mark.parametrize("what", ["block", "pinned", "capture"])
+def test_memory_that_another_took_meanwhile_is_told_and_the_animator_goes_on(
+    on_device, emulated, photo, swaying, monkeypatch, what
+):
+    """It was free when the plan was checked."""
+
+    def full(*_):
+        raise BudgetError("the device has it no more")
+
+    want = on_device.predict(photo, steps=1)
+    on_device.scene(photo, swaying, size=(80, 48)).close()
+    with monkeypatch.context() as patch:
+        patch.setattr(on_device._device.stream if what == "capture" else emulated, what, full)
+        with pytest.raises(BudgetError, match="no more"):
+            on_device.scene(photo, swaying)
+        if what != "pinned":  # an analysis has none
+            with pytest.raises(BudgetError, match="no more"):
+                on_device.predict(photo[:64], steps=1)
+            assert not emulated.blocks
+    np.testing.assert_array_equal(on_device.predict(photo, steps=1), want)
+    on_device.scene(photo, swaying).close()
+
+
 def test_a_budget_that_cannot_hold_is_refused_before_anything_is_allocated(on_device, emulated, photo, swaying):
     stages = on_device._device
-    for budget, total, reason in ((2**20, 2**31, "the budget is 1.0 MiB"), (2**30, 2**20, "1.0 MiB are free")):
+    remedy = "choose a smaller --size, or --backend cpu, which renders in tiles"
+    for budget, total, reason in (
+        (2**20, 2**31, "the budget is 1.0 MiB; raise --memory-budget"),
+        (2**30, 2**20, "1.0 MiB are free; close what else uses it"),
+    ):
         stages.budget, emulated.total_bytes = budget, total
-        with pytest.raises(BudgetError, match=rf"160 x 96 needs at least \S+ MiB on the device, {reason}"):
+        with pytest.raises(BudgetError, match=rf"160 x 96 needs at least \S+ MiB on the device, {reason}, {remedy}"):
             on_device.scene(photo, swaying)
         with pytest.raises(BudgetError, match=r"needs at least .* MiB on the device"):
             on_device.analyze(photo)

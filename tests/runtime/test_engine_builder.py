@@ -167,3 +167,28 @@ def test_what_libraries_print_is_no_part_of_the_conversation(monkeypatch) -> Non
 def test_child_is_this_module() -> None:
     assert engine_builder.CHILD[0] == sys.executable
     assert Path(engine_builder.__file__).stem in engine_builder.CHILD[2]
+
+
+@pytest.mark.parametrize("targets", [(86, 89), ()])
+def test_rtx_builds_for_what_is_asked_or_for_the_gpu_here_in_the_callers_memory(targets, monkeypatch) -> None:
+    trt = pytest.importorskip("tensorrt_rtx", reason="needs TensorRT-RTX")
+    from stillwave.runtime.trt_build import built_engine
+    from stillwave.runtime.trt_library import trt_library
+
+    asked, build_network = [], trt.Builder.build_serialized_network
+
+    def watched(builder, definition, config):
+        assert config.get_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
+        count = config.num_compute_capabilities
+        asked.append([config.get_compute_capability(i).name for i in range(count)])
+        return build_network(builder, definition, config)
+
+    monkeypatch.setattr(trt.Builder, "build_serialized_network", watched)
+    network = Bundle.open().network_bytes("pyramid")
+    library = trt_library("tensorrt-rtx")
+    engine, _ = built_engine(library, network, "pyramid", fixed({"h": 8, "w": 8}), targets)
+    assert engine
+    if targets:
+        assert asked == [["SM86", "SM89"]]
+    else:  # without a GPU the first try fails, as it may on one that the library does not name
+        assert asked in ([["CURRENT"]], [["CURRENT"], []])

@@ -9,7 +9,7 @@ from stillwave.kernels import cuda
 from stillwave.runtime import BackendError
 from stillwave.runtime.device import kernel_image
 from stillwave.runtime.device.kernel_image import compiled, sources
-from stillwave.runtime.engine_cache import EngineCache
+from stillwave.runtime.engine_cache import EngineCache, EngineKey
 
 
 @pytest.fixture
@@ -24,8 +24,30 @@ def without_fatbin(monkeypatch):
 
 def test_the_fatbin_that_was_built_is_taken(monkeypatch, tmp_path, cache):
     monkeypatch.setattr(sys.modules["stillwave.kernels"], "__path__", [str(tmp_path)])
-    (tmp_path / cuda.FATBIN).write_bytes(b"built")
-    assert kernel_image.kernel_image(87, cache) == b"built"
+    name = kernel_image.made_of().encode()
+    (tmp_path / cuda.FATBIN).write_bytes(b"built of " + name)
+    texts = sources()
+    monkeypatch.setattr(kernel_image, "sources", lambda: texts)
+    assert kernel_image.kernel_image(87, cache) == b"built of " + name
+
+
+def test_the_installed_fatbin_is_of_these_sources():
+    folders = sys.modules["stillwave.kernels"].__path__
+    found = [path for folder in folders if (path := Path(folder, cuda.FATBIN)).is_file()]
+    if not found:
+        pytest.skip("installed without nvcc")
+    assert kernel_image.made_of().encode() in found[0].read_bytes()
+
+
+def test_a_fatbin_of_other_sources_is_not_taken(monkeypatch, tmp_path, cache):
+    """As in an editable install whose sources were changed since."""
+    texts = sources()
+    monkeypatch.setattr(kernel_image, "sources", lambda: texts)
+    monkeypatch.setattr(kernel_image, "_key", lambda capability: EngineKey("kernels", "", "", "", "", "", (87,), ""))
+    monkeypatch.setattr(kernel_image, "compiled", lambda capability: b"compiled")
+    monkeypatch.setattr(sys.modules["stillwave.kernels"], "__path__", [str(tmp_path)])
+    (tmp_path / cuda.FATBIN).write_bytes(b"built of stillwave_sources_0")
+    assert kernel_image.kernel_image(87, cache) == b"compiled"
 
 
 def test_otherwise_it_is_compiled_once_and_kept(monkeypatch, without_fatbin, cache):

@@ -155,6 +155,16 @@ def test_kernels_are_made_eagerly_where_the_library_makes_them_later(fake, netwo
     assert config.dynamic_shapes_kernel_specialization_strategy == "eager"
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_what_the_library_will_not_capture_is_not_captured(fake, network, monkeypatch, is_told) -> None:
+    with engine_of(fake, network) as engine:
+        assert engine.is_capturable  # the standard library does not tell
+        monkeypatch.setattr(FakeContext, "is_stream_capturable", lambda _, s: is_told and s == 0x51, raising=False)
+        engine.bind(0, photo=0, y=0)
+        engine.enqueue(STREAM)
+        assert engine.is_capturable is is_told
+
+
 def test_order_of_calls_is_enforced(fake, network) -> None:
     engine = engine_of(fake, network)
     with pytest.raises(ValueError, match="positive: nothing is bound; call bind first"):
