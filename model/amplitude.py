@@ -15,7 +15,7 @@ from . import deeplab
 
 # steps of the ordinal head, px RMS on a grid of long side 256
 AMPLITUDE_STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.1, 1.6, 2.4)
-MOST_PX = 2.0  # of a place's amplitude: 99 of a hundred pixels of two loops in three stay below it
+MOST_PX = 2.0  # of a place's amplitude: 99 of a hundred pixels of four loops in five stay below it
 CELL = 16  # pixels of the photo, 8 of the grid
 TYPICAL_CONTRAST = 0.01  # of full scale per grid cell
 CENTRED, CENTRE_TABLE = 1.0, 32
