@@ -9,6 +9,7 @@ from stillwave.model.presets import EDGE
 from stillwave.model.renderer import Renderer
 from stillwave.model.train.gates import ACROSS, DOWN, Pixels, fit, gain_db, painted, pixels_of, sharpness
 from stillwave.model.train.pairs import planes
+from stillwave.model.train.renderer import sharpness_error
 
 H, W = 48, 64
 
@@ -70,3 +71,13 @@ def test_a_fit_for_sharpness_gives_up_error_for_it(pair, renderer, monkeypatch) 
         found[weight] = gain_db(gates, group)
     assert found[0.0][0] > found[1.0][0]
     assert found[0.0][1] < found[1.0][1]
+
+
+def test_blurred_frames_cost_more_than_noisy_ones_of_the_same_sharpness():
+    draw = torch.Generator().manual_seed(0)
+    frame, other = torch.rand(2, 1, 3, 16, 16, generator=draw)
+    blurred = torch.nn.functional.avg_pool2d(frame, 3, 1, 1)
+    everywhere, nowhere = torch.ones(1, 1, 16, 16), torch.zeros(1, 1, 16, 16)
+    assert sharpness_error(frame, frame, everywhere) == 0
+    assert sharpness_error(other, frame, everywhere) < 0.1 < 1 < sharpness_error(blurred, frame, everywhere)
+    assert sharpness_error(blurred, frame, nowhere) == 0
