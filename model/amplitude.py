@@ -1,7 +1,7 @@
 """How much each place moves, and at which frequencies: small heads on image networks that stay as they are.
 
 Nineteen photos can't teach a network what things are; pretrained networks know, and a few thousand numbers
-a head tell what moves. Several heads that start differently are averaged: docs/decisions/0015.
+a head tell what moves. Several heads that start differently are averaged: docs/decisions/0018.
 """
 
 from typing import TypeVar

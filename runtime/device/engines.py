@@ -39,7 +39,7 @@ class DeviceEngines:
         self.backend, self.device, self.stream, self.provider = backend, device, stream, provider
         self.memory_limit = memory_limit
         self.cache = cache or EngineCache()
-        self.library = None if backend == "cuda" else trt_library(backend)
+        self.trt = None if backend == "cuda" else trt_library(backend)
 
     def open(
         self,
@@ -54,7 +54,7 @@ class DeviceEngines:
 
         profile  of an engine for more sizes than these, see profile.py; built where neither is there
         """
-        if self.library is None:
+        if self.trt is None:
             from ..ort_cuda_engine import OrtCudaEngine
 
             where = self.device, self.stream
@@ -63,11 +63,11 @@ class DeviceEngines:
 
         exact = fixed(sizes)
         profile = profile if profile is not None and holds(profile, sizes) else exact
-        key = engine_key(self.library, network, name, precision, profile, self.device)
-        engine = self.cache.find(engine_key(self.library, network, name, precision, exact, self.device))
+        key = engine_key(self.trt, network, name, precision, profile, self.device)
+        engine = self.cache.find(engine_key(self.trt, network, name, precision, exact, self.device))
         if engine is None:
-            engine = built(self.cache, self.library, key, network, profile, told=told, device=self.device.index)
-        return TrtEngine(self.library, engine, network, name, sizes)
+            engine = built(self.cache, self.trt, key, network, profile, told=told, device=self.device.index)
+        return TrtEngine(self.trt, engine, network, name, sizes)
 
 
 def engine_key(

@@ -1,8 +1,5 @@
-import io
-import struct
 import subprocess
 import sys
-import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photos import gradient, swapped_primaries
 from PIL import Image, ImageCms
 
 from stillwave.runtime.errors import BackendError, PhotoError
@@ -26,22 +24,6 @@ STORED_FROM_UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-
-
-def gradient(width=64, height=48):
-    """Smooth, and different in every quadrant, so that no two orientations look alike."""
-    y, x = np.mgrid[:height, :width]
-    return np.stack([255 * x / width, 255 * y / height, 40 + 0 * x], axis=-1).astype(np.uint8)
-
-
-def png_chunk(kind, body):
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png_header(width, height):
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = png_chunk(b"IDAT", zlib.compress(b"\0" * 100))
-    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + pixels + png_chunk(b"IEND", b"")
 
 
 def test_array_path_and_pillow_image_agree(tmp_path):
@@ -128,18 +110,6 @@ def test_cmyk_jpeg_is_read(tmp_path):
     np.testing.assert_allclose(read_photo(tmp_path / "a.jpg")[5, 5], (255, 0, 0), atol=4)
 
 
-def swapped_primaries():
-    """An sRGB profile whose red and blue colorants have changed places."""
-    icc = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    tags = {}
-    for i in range(struct.unpack_from(">I", icc, 128)[0]):
-        name, offset, size = struct.unpack_from(">4sII", icc, 132 + 12 * i)
-        tags[name] = offset, size
-    (r, n), (b, _) = tags[b"rXYZ"], tags[b"bXYZ"]
-    icc[r : r + n], icc[b : b + n] = icc[b : b + n], icc[r : r + n]
-    return bytes(icc)
-
-
 def test_embedded_profile_is_converted_to_srgb(tmp_path):
     image = Image.new("RGB", (32, 32), (250, 10, 20))
     image.save(tmp_path / "a.png", icc_profile=swapped_primaries())
@@ -197,103 +167,6 @@ def test_decoder_that_was_ended_by_a_signal_is_a_photo_error(monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
     with pytest.raises(PhotoError, match=r"its decoder exited with -11\); is the file damaged"):
         read_photo(HEIC)
-
-
-def test_truncated_heic_is_refused(tmp_path):
-    pytest.importorskip("pi_heif")
-    refused(tmp_path / "a.heic", HEIC.read_bytes()[:300], "cannot be decoded")
-
-
-# --- refusals ---
-
-
-def refused(path, content, match):
-    path.write_bytes(content)
-    with pytest.raises(PhotoError, match=match) as caught:
-        read_photo(path)
-    assert str(path) in str(caught.value)
-
-
-def encoded(format, **options):
-    file = io.BytesIO()
-    Image.fromarray(gradient()).save(file, format, **options)
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF"])
-def test_truncated_photo_is_refused(tmp_path, format):
-    content = encoded(format)
-    refused(tmp_path / "a", content[: len(content) // 2], "cannot be decoded|not a photo")
-
-
-@pytest.mark.parametrize("format", ["BMP", "TIFF", "GIF", "PPM", "JPEG2000"])
-def test_unlisted_format_is_refused(tmp_path, format):
-    refused(tmp_path / "a.jpg", encoded(format), "not a photo that can be read here; save it as")
-
-
-def test_text_and_nothing_are_refused(tmp_path):
-    refused(tmp_path / "a.jpg", b"#!/bin/sh", "not a photo")
-    refused(tmp_path / "b.jpg", b"", "not a photo")
-
-
-def test_one_pixel_is_refused(tmp_path):
-    Image.new("RGB", (1, 1)).save(tmp_path / "a.png")
-    with pytest.raises(PhotoError, match=r"1 x 1 px is too small; each side must have 16 px"):
-        read_photo(tmp_path / "a.png")
-
-
-@pytest.mark.parametrize("side", [6400, 10_000, 20_000, 2**31 - 1])
-def test_decompression_bomb_is_refused_from_its_header(tmp_path, side):
-    refused(tmp_path / "a.png", png_header(side, side), "at most 40 megapixels|cannot be decoded")
-
-
-def test_sliver_is_refused(tmp_path):
-    refused(tmp_path / "a.png", png_header(16, 257), "16 x 257 px is too narrow; crop it")
-
-
-def test_what_is_not_a_regular_file_is_refused(tmp_path):
-    with pytest.raises(PhotoError, match="cannot be read: No such file"):
-        read_photo(tmp_path / "none.jpg")
-    with pytest.raises(PhotoError, match="want a regular file"):
-        read_photo(tmp_path)
-
-
-@pytest.mark.parametrize(("array", "got"), [
-    (np.zeros((64, 64, 3), np.float32), "float32"),
-    (np.zeros((64, 64), np.uint8), r"\(64, 64\)"),
-    (np.zeros((64, 64, 4), np.uint8), r"\(64, 64, 4\)"),
-])
-def test_array_of_another_kind_is_refused(array, got):
-    with pytest.raises(PhotoError, match=rf"want a uint8 array of shape \(H, W, 3\), got .*{got}"):
-        read_photo(array)
-
-
-def test_float_images_are_refused():
-    with pytest.raises(PhotoError, match="no agreed range"):
-        read_photo(Image.new("F", (32, 32)))
-
-
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF"])
-def test_mutated_photos_are_read_or_refused(tmp_path, format):
-    """Byte flips, cuts and repeats: a photo or a PhotoError, and nothing else."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    clean = encoded(format, exif=exif, icc_profile=swapped_primaries())
-    random = np.random.default_rng(len(clean))
-    path, outcomes = tmp_path / "a", set()
-    for _ in range(125):
-        content = bytearray(clean)
-        for _ in range(random.integers(1, 6)):
-            content[random.integers(len(content))] = random.integers(256)
-        if random.random() < 0.3:
-            cut = random.integers(len(content))
-            content = content[:cut] + content[random.integers(cut + 1) :]
-        path.write_bytes(content)
-        try:
-            outcomes.add(read_photo(path).dtype)
-        except PhotoError:
-            outcomes.add(PhotoError)
-    assert outcomes == {np.dtype(np.uint8), PhotoError}
 
 
 # --- render size ---
@@ -358,59 +231,3 @@ def test_jpeg_decoded_at_a_fraction_renders_the_same(tmp_path, orientation):
 def test_tiny_render_size_is_refused():
     with pytest.raises(PhotoError, match="8 x 8 px is too small"):
         read_photo(gradient(), (8, 8))
-
-
-# --- memory ---
-
-PEAK = """
-import sys
-from pathlib import Path
-from stillwave.runtime.photo import Photo, read_photo
-def resident(field):
-    return int(Path("/proc/self/status").read_text().partition(f"{field}:")[2].split()[0]) * 1024
-path, longest, small = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-read_photo(small, longest=16)  # the decoder's code
-before = resident("VmRSS")
-Path("/proc/self/clear_refs").write_text("5")
-with Photo(path, longest=longest) as photo:
-    stated = photo.reading_bytes
-    photo.pixels()
-print(resident("VmHWM") - before, stated)
-"""
-MEGAPIXELS = 12
-
-
-@pytest.fixture(scope="module")
-def large():
-    """An even picture with detail, 12 megapixels."""
-    return Image.fromarray(gradient(400, 300)).resize((4000, 3000), Image.Resampling.NEAREST)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(("name", "options", "most"), [
-    ("a.jpg", {}, 6), ("a.jpg", {"progressive": True}, 9), ("a.png", {"compress_level": 1}, 6),
-    ("alpha.png", {"compress_level": 1}, 6), ("icc.png", {"compress_level": 1}, 6), ("alpha.webp", {"method": 0}, 19),
-    ("a.avif", {"speed": 10}, 12),
-])
-def test_reading_takes_no_more_than_it_states(tmp_path, large, name, options, most):
-    """Bytes a pixel; the same of 40 megapixels is in benchmarks/results."""
-    if name.startswith("alpha"):
-        large = large.copy()
-        large.putalpha(Image.linear_gradient("L").resize(large.size))
-    if name.startswith("icc"):
-        options = {**options, "icc_profile": swapped_primaries()}
-    large.save(tmp_path / name, **options)
-    large.resize((64, 48)).save(tmp_path / f"small.{name}", **options)
-    arguments = [tmp_path / name, "1280", tmp_path / f"small.{name}"]
-    done = subprocess.run([sys.executable, "-c", PEAK, *arguments], check=True, capture_output=True, text=True)
-    taken, stated = map(int, done.stdout.split())
-    assert taken <= stated
-    assert taken <= most * MEGAPIXELS * 1e6
-
-
-def test_what_is_passed_in_decoded_is_the_callers():
-    for source in (gradient(640, 480), Image.fromarray(gradient(640, 480))):
-        with Photo(source, (64, 48)) as photo:
-            small = photo.reading_bytes
-        with Photo(source) as photo:
-            assert photo.reading_bytes - small == 6 * (640 * 480 - 64 * 48)
