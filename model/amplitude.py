@@ -19,6 +19,7 @@ MOST_PX = 2.0  # of a place's amplitude: 99 of a hundred pixels of four loops in
 CELL = 16  # pixels of the photo, 8 of the grid
 TYPICAL_CONTRAST = 0.01  # of full scale per grid cell
 CENTRED, CENTRE_TABLE = 1.0, 32
+CALM_PX = 0.06  # before the gain: photos of about that much motion come out half as lively
 HEADS, HIDDEN = 4, 64
 BAND_TRUST = 0.25  # exponent of what the heads say of a frequency; what is typical of it has the rest, in `tilt`
 DROPPED = 0.5  # share of the features a head does without, at every step of training
@@ -135,4 +136,14 @@ def expected_amplitude(chance: Tensor, photo: Tensor) -> Tensor:
     steps = torch.tensor((0.0, *AMPLITUDE_STEPS), device=chance.device)
     expected = nearby_mean((chance * steps.diff()[:, None, None]).sum(1, keepdim=True))
     seen = contrast(photo)
-    return expected * seen / (seen + TYPICAL_CONTRAST) * centredness(chance)
+    return concentrated(expected * seen / (seen + TYPICAL_CONTRAST) * centredness(chance))
+
+
+def concentrated(amplitude: Tensor) -> Tensor:
+    """As much motion in all, but as its square is spread over the photo: (B, 1, h, w).
+
+    Heads that doubt say a little everywhere; what moves, moves, and the rest stands still.
+    """
+    squared = amplitude.square()
+    typical = squared.mean((2, 3), keepdim=True) / amplitude.mean((2, 3), keepdim=True)
+    return squared / (typical + CALM_PX)

@@ -52,6 +52,16 @@ def test_the_power_of_the_frequencies_adds_up_to_the_amplitude():
     torch.testing.assert_close((2 * per_frequency.square().sum(1, keepdim=True)).sqrt(), amplitude.limited(total))
 
 
+def test_motion_is_concentrated_where_there_is_most_and_calm_photos_are_calmed():
+    lively, calm = torch.full((1, 1, 4, 4), 2.0), torch.full((1, 1, 4, 4), amplitude.CALM_PX)
+    torch.testing.assert_close(amplitude.concentrated(lively), lively, rtol=0.05, atol=0)
+    torch.testing.assert_close(amplitude.concentrated(calm), calm / 2)
+    lively[..., :2] = 0.5
+    spread = amplitude.concentrated(lively)[0, 0, 0]
+    assert float(spread[3] / spread[0]) == pytest.approx((2 / 0.5) ** 2)
+    assert float(spread.mean()) == pytest.approx(1.25, rel=0.05)  # as much as before
+
+
 def test_nothing_moves_farther_than_the_limit_and_little_motion_hardly_feels_it():
     near, far = amplitude.limited(np.array([0.2, 100.0]))
     assert near == pytest.approx(0.2, rel=0.01)
