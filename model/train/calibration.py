@@ -14,7 +14,7 @@ from ..evaluate.measures import FLOOR_POWER, MOVING_PX, motion_map
 
 # Predicted motion covers more ground than real motion. So amplitude where things move and power over the frame
 # can't both be right: 0 would be right for the former, about -1.2 for the latter
-TARGET_OCTAVES = -0.4
+TARGET_OCTAVES = -0.5
 ROUNDS = 6  # what the limit takes, the gain gives back
 
 
