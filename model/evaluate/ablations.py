@@ -94,6 +94,11 @@ def with_frequencies(volume: np.ndarray, count: int) -> np.ndarray:
     return spectrum.anchor(out)
 
 
+def levelled(volume: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """A motion with the measured one's power as a whole; how it is spread over places and frequencies stays."""
+    return volume * np.sqrt((measured[1:] ** 2).sum() / max((volume[1:] ** 2).sum(), 1e-9))
+
+
 def compare(volumes: list[np.ndarray], clip: Clip) -> Row:
     """Mean of the measures over several motions of a clip's first frame, on the clip's grid."""
     gradient = photo_gradient(clip.frames[0], *clip.volume.shape[:1:-1])
@@ -123,6 +128,7 @@ def evaluate(args: argparse.Namespace, animator: Animator, clips: list[Clip], ch
             for clip in clips:
                 volumes = [sampler.volume(clip.frames[0], seed, args.steps) for seed in range(args.seeds)]
                 volumes = [spectrum.resize_volume(volume, *clip.volume.shape[2:]) for volume in volumes]
+                volumes = [levelled(volume, clip.volume) for volume in volumes] if args.level else volumes
                 rows[clip.name] = compare(volumes, clip)
                 for volume in volumes if chosen else ():
                     keep_features(chosen, filmed(animator, clip, volume), made)
@@ -140,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--encoder-weights", type=Path, help="MobileNetV2: distances not comparable to the paper's")
     parser.add_argument("--steps", type=int, default=STEPS, help="of the sampler (default: %(default)s)")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--level", action="store_true", help="every motion as strong as the clip's own")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, help="JSON")
     args = parser.parse_args(arguments)
@@ -147,12 +154,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     facts = json.loads((args.run / "ablations.json").read_text())
     clips = load_clips(args.clips, args.cache)
     chosen = [m for m in measures(None, None, None, args.encoder_weights) if "FVD" in m.name]
-    record: dict[str, object] = {**facts, "sampler_steps": args.steps, "seeds": args.seeds}
+    record: dict[str, object] = {**facts, "sampler_steps": args.steps, "seeds": args.seeds, "level": args.level}
     with Animator(args.bundle) as animator:
         for name, is_held_out in (("held out", True), ("trained on", False)):
             part = [clip for clip in clips if (clip.name in facts["held_out"]) == is_held_out]
             record[name] = results = evaluate(args, animator, part, chosen)
-            print(f"\n{len(part)} clips {name}, motions as sampled")
+            print(f"\n{len(part)} clips {name}, motions {'as strong as theirs' if args.level else 'as sampled'}")
             print_table({name: row["mean"] | row["distances"] for name, row in results.items()}, with_mean=False)
     if args.output:
         args.output.write_text(json.dumps(record, indent=1))

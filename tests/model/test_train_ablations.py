@@ -121,12 +121,19 @@ def test_missing_frequencies_are_zero_and_others_cut():
         assert spectrum.motion_from_volume(kept, 30)[0] == pytest.approx(0, abs=1e-5)
 
 
+def test_a_levelled_motion_is_as_strong_as_the_measured():
+    volume, measured = random_volume(4, 4, 4), 3 * random_volume(8, 4, 4)
+    level = measure.levelled(volume, measured)
+    assert (level[1:] ** 2).sum() == pytest.approx((measured[1:] ** 2).sum(), rel=1e-5)
+    np.testing.assert_allclose(level, volume * (level[1, 0, 0, 0] / volume[1, 0, 0, 0]), rtol=1e-4)
+
+
 def test_a_table_of_what_was_trained(tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "ABLATIONS", (BY_NAME["edge-k4"], BY_NAME["edge-linear"]))
     random_networks(tmp_path, BY_NAME["edge-k4"])
     frames = np.random.default_rng(0).integers(0, 256, (2, 36, 64, 3), np.uint8)
     clip = Clip("a", frames, random_volume(16, 18, 32))
-    results = measure.evaluate(argparse.Namespace(run=tmp_path, seeds=2, steps=1), None, [clip], [])
+    results = measure.evaluate(argparse.Namespace(run=tmp_path, seeds=2, steps=1, level=False), None, [clip], [])
     assert list(results) == ["edge-k4"]
     np.testing.assert_equal(results["edge-k4"]["mean"], results["edge-k4"]["clips"]["a"])
     # twelve frequencies that it has not, each as far from the measured as the floor is
