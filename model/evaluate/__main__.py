@@ -1,10 +1,10 @@
-"""`stillwave evaluate motion|steps|render|video CLIPS`."""
+"""`stillwave evaluate motion|steps|render|video|ablations ...`."""
 
 import importlib
 import sys
 from collections.abc import Sequence
 
-MEASURES = ("motion", "steps", "render", "video")
+MEASURES = ("motion", "steps", "render", "video", "ablations")
 
 
 def main(arguments: Sequence[str]) -> None:

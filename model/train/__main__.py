@@ -1,4 +1,4 @@
-"""`stillwave train STAGE ...`: one stage of training, or `all` of them."""
+"""`stillwave train STAGE ...`: one stage of training, `all` of them, or the paper's `ablations`."""
 
 import importlib
 import sys
@@ -20,6 +20,7 @@ STAGES = {
     "renderer": "stillwave.model.train.renderer",
     "curves": "stillwave.model.train.curves",
     "all": "stillwave.model.train.recipe",
+    "ablations": "stillwave.model.train.ablations",
 }
 
 

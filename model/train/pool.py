@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from stillwave.runtime import spectrum
 from stillwave.runtime.errors import StillwaveError
 
 from ..amplitude import AMPLITUDE_STEPS
+from ..normalisation import coefficients_from_volume
 from ..presets import EDGE, Preset
 
 
@@ -65,10 +65,7 @@ class Pool:
         with np.load(path) as sample:
             volume = sample["volume"][: len(self.scales)].astype(np.float32)
             photo = sample["photo"]
-        if self.preset.normalisation == "linear":
-            coefficients = volume[1:] / self.scales[1:].max()  # the paper's ablation: one scale for all
-        else:
-            coefficients = spectrum.coefficients_from_volume(volume, self.scales)
+        coefficients = coefficients_from_volume(volume, self.scales, self.preset)
         return torch.from_numpy(photo).permute(2, 0, 1).contiguous(), torch.from_numpy(coefficients)
 
     def _recolour(self, photos: Tensor) -> Tensor:
