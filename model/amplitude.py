@@ -19,6 +19,7 @@ MOST_PX = 2.0  # of a place's amplitude: 99 of a hundred pixels of four loops in
 CELL = 16  # pixels of the photo, 8 of the grid
 TYPICAL_CONTRAST = 0.01  # of full scale per grid cell
 CENTRED, CENTRE_TABLE = 1.0, 32
+NOTHING_PX = 1e-4  # what half precision can still divide by
 CALM_PX = 0.06  # before the gain: photos of about that much motion come out half as lively
 HEADS, HIDDEN = 4, 64
 BAND_TRUST = 0.25  # exponent of what the heads say of a frequency; what is typical of it has the rest, in `tilt`
@@ -145,5 +146,5 @@ def concentrated(amplitude: Tensor) -> Tensor:
     Heads that doubt say a little everywhere; what moves, moves, and the rest stands still.
     """
     squared = amplitude.square()
-    typical = squared.mean((2, 3), keepdim=True) / amplitude.mean((2, 3), keepdim=True)
+    typical = squared.mean((2, 3), keepdim=True) / (amplitude.mean((2, 3), keepdim=True) + NOTHING_PX)
     return squared / (typical + CALM_PX)
