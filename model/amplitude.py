@@ -141,7 +141,7 @@ def expected_amplitude(chance: Tensor, photo: Tensor) -> Tensor:
 
 
 def concentrated(amplitude: Tensor) -> Tensor:
-    """As much motion in all, but as its square is spread over the photo: (B, 1, h, w).
+    """As much motion in all, but as its square is spread over the photo, and less in calm photos: (B, 1, h, w).
 
     Heads that doubt say a little everywhere; what moves, moves, and the rest stands still.
     """

@@ -6,9 +6,13 @@ motion amplitude, supervised directly: that prediction is part of both. How much
 to in the end, other heads on the same features tell: amplitude.py.
 """
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
+
+from stillwave.runtime import spectrum
 
 from . import deeplab, mobilenet, resnet
 from .amplitude import AMPLITUDE_STEPS, AmplitudeHeads, cell_features, feature_count
@@ -22,6 +26,13 @@ def trunk_from_name(name: str) -> tuple[nn.Module, tuple[int, ...]]:
     if name == "mobilenet_v2":
         return mobilenet.MobileNetV2(), mobilenet.FEATURE_CHANNELS
     return resnet.ResNet34(), resnet.FEATURE_CHANNELS
+
+
+def photo_planes(photo: np.ndarray) -> Tensor:
+    """A photo uint8 (H, W, 3) as the runtime shows it to the encoder: (1, 3, 2 Hg, 2 Wg), 0..1."""
+    width, height = spectrum.network_grid(photo.shape[1], photo.shape[0])
+    resized = cv2.resize(photo, (2 * width, 2 * height), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255
 
 
 class ImageEncoder(nn.Module):

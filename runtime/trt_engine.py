@@ -20,7 +20,7 @@ class TrtEngine:
     """
 
     def __init__(self, library: TrtLibrary, engine: bytes, network: bytes, name: str, sizes: Mapping[str, int]):
-        self.name, self.library = name, library
+        self.name, self._tensorrt = name, library
         self.inputs, self.outputs = signature(network, name, sizes)
         self._messages: list[str] = []
         trt = library.trt
@@ -94,7 +94,7 @@ class TrtEngine:
 
     def _refused(self, what: str, kind: type[Exception], remedy: str = "") -> Exception:
         told = "; ".join(message.strip() for message in self._messages[-2:])
-        return kind(f"{self.name}: the engine of {self.library} {what}{': ' + told if told else ''}{remedy}")
+        return kind(f"{self.name}: the engine of {self._tensorrt} {what}{': ' + told if told else ''}{remedy}")
 
     def __enter__(self) -> "TrtEngine":
         return self

@@ -8,10 +8,9 @@ smoothing and the amplitude heads, which would hide most of what an ablation doe
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
@@ -21,11 +20,12 @@ from stillwave.runtime.sampler import Schedule, initial_noise, sample
 from ..autoencoder import Autoencoder, SliceDecoder
 from ..clips import Clip
 from ..denoiser import Denoiser
-from ..image_encoder import ImageEncoder
+from ..image_encoder import ImageEncoder, photo_planes
 from ..normalisation import volume_from_coefficients
 from ..presets import ABLATIONS, EDGE, Preset
 from ..samples import load_clips
 from ..train.run import load_average
+from .generated import Method, generate
 from .measures import compare_motion
 from .motion import photo_gradient
 from .table import Row, mean_row, print_table
@@ -65,10 +65,8 @@ class Sampler:
 
     def volume(self, photo: np.ndarray, seed: int, steps: int) -> np.ndarray:
         """A motion of a photo uint8 (H, W, 3), without guidance: (K, 4, Hg, Wg) px, on the networks' grid."""
-        width, height = spectrum.network_grid(photo.shape[1], photo.shape[0])
-        resized = cv2.resize(photo, (2 * width, 2 * height), interpolation=cv2.INTER_AREA)
         with torch.no_grad():
-            condition, guide, _ = self.encoder(torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255)
+            condition, guide, _ = self.encoder(photo_planes(photo))
             latents = torch.from_numpy(self.latents(condition, seed, steps))
             coefficients = self.decoder(latents, guide).numpy()
         return volume_from_coefficients(coefficients, self.scales, self.preset)
@@ -109,10 +107,8 @@ def compare(volumes: list[np.ndarray], clip: Clip) -> Row:
 def filmed(animator: Animator, clip: Clip, volume: np.ndarray) -> np.ndarray:
     """The clip's first frame moving so, as the shipped renderer paints it: uint8 (T, 128, 256, 3)."""
     size = (WIDTH, round(WIDTH * clip.frames.shape[1] / clip.frames.shape[2]))
-    photo = cv2.resize(clip.frames[0], size, interpolation=cv2.INTER_AREA)
-    with animator.scene(photo, volume, num_frames=len(clip.frames)) as scene:
-        frames = np.stack([scene.frame(float(t)) for t in range(min(FRAMES, len(clip.frames)))])
-    return centre_crop(frames)
+    method, count = Method("measured", len(volume)), min(FRAMES, len(clip.frames))
+    return centre_crop(generate(animator, replace(clip, volume=volume), method, count, size))
 
 
 def evaluate(args: argparse.Namespace, animator: Animator, clips: list[Clip], chosen: list[Measure]) -> dict[str, dict]:
@@ -121,19 +117,19 @@ def evaluate(args: argparse.Namespace, animator: Animator, clips: list[Clip], ch
     for clip in clips if chosen else ():
         keep_features(chosen, centre_crop(clip.frames[:FRAMES]), real)
     results = {}
-    for preset in (EDGE, *ABLATIONS):
-        if (args.run / preset.name / "denoiser.pt").exists():
-            made: dict[str, list] = {m.name: [] for m in chosen}
-            sampler, rows = Sampler.load(args.run, preset), {}
-            for clip in clips:
-                volumes = [sampler.volume(clip.frames[0], seed, args.steps) for seed in range(args.seeds)]
-                volumes = [spectrum.resize_volume(volume, *clip.volume.shape[2:]) for volume in volumes]
-                volumes = [levelled(volume, clip.volume) for volume in volumes] if args.level else volumes
-                rows[clip.name] = compare(volumes, clip)
-                for volume in volumes if chosen else ():
-                    keep_features(chosen, filmed(animator, clip, volume), made)
-            distances = compare_all(chosen, real, made) if chosen else {"distances": {}}
-            results[preset.name] = {"mean": mean_row(list(rows.values())), **distances, "clips": rows}
+    trained = [p for p in (EDGE, *ABLATIONS) if (args.run / p.name / "denoiser.pt").exists()]
+    for preset in trained:
+        made: dict[str, list] = {m.name: [] for m in chosen}
+        sampler, rows = Sampler.load(args.run, preset), {}
+        for clip in clips:
+            volumes = [sampler.volume(clip.frames[0], seed, args.steps) for seed in range(args.seeds)]
+            volumes = [spectrum.resize_volume(volume, *clip.volume.shape[2:]) for volume in volumes]
+            volumes = [levelled(volume, clip.volume) for volume in volumes] if args.level else volumes
+            rows[clip.name] = compare(volumes, clip)
+            for volume in volumes if chosen else ():
+                keep_features(chosen, filmed(animator, clip, volume), made)
+        distances = compare_all(chosen, real, made) if chosen else {"distances": {}}
+        results[preset.name] = {"mean": mean_row(list(rows.values())), **distances, "clips": rows}
     return results
 
 

@@ -17,11 +17,10 @@ from ..image_encoder import ImageEncoder
 from ..presets import ABLATIONS, EDGE, PRESETS, Preset
 from . import autoencoder, denoiser, encoder, latents
 from .amplitude import FOLDS
+from .recipe import AUTOENCODER_STEPS, COORDINATION_STEPS, ENCODER_STEPS, SAMPLES, SLICES_STEPS
 
-ENCODER_STEPS = 240  # whatever the scale: it is not what is ablated, and all share one
-SAMPLES, AUTOENCODER_STEPS, SLICES_STEPS = 4500, 2300, 3400  # of `train all`
-# three times `train all`'s: at a tenth of that the attention across frequencies would not leave its warm-up
-COORDINATION_STEPS = 1350
+# more than a share of `train all`'s: at a tenth of it the attention across frequencies would not leave its warm-up
+MORE_COORDINATION = 3
 
 
 def held_out(clips: Path) -> list[str]:
@@ -77,8 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     # not by --presets: then the samples and the image encoder serve presets that are added later
     widest = max(ABLATIONS, key=lambda preset: preset.num_frequencies)
-    steps = {"autoencoder": AUTOENCODER_STEPS, "slices": SLICES_STEPS, "coordination": COORDINATION_STEPS}
-    steps, without, count = {name: times(n) for name, n in steps.items()}, held_out(args.clips), times(SAMPLES)
+    steps = {
+        "autoencoder": times(AUTOENCODER_STEPS),
+        "slices": times(SLICES_STEPS),
+        "coordination": times(MORE_COORDINATION * COORDINATION_STEPS),
+    }
+    without, count = held_out(args.clips), times(SAMPLES)
+    # the image encoder is not what is ablated, and all share one: it is trained in full
     facts = {"scale": args.scale, "samples": count, "steps": {"encoder": ENCODER_STEPS, **steps}, "held_out": without}
     pool, frequencies = str(args.run / "pool"), ["--frequencies", str(widest.num_frequencies)]
     samples.main([str(args.clips), "-o", pool, "--count", str(count), *frequencies, "--without", *without])

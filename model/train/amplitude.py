@@ -9,20 +9,17 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
-
-from stillwave.runtime import spectrum
 
 from ..amplitude import HEADS, AmplitudeHeads, band_power, cell_features, expected_amplitude
 from ..clips import Clip
 from ..evaluate.measures import compare_motion
 from ..evaluate.motion import photo_gradient
 from ..evaluate.table import print_table
-from ..image_encoder import ImageEncoder
+from ..image_encoder import ImageEncoder, photo_planes
 from ..presets import PRESETS
 from ..samples import load_clips
 from .calibration import Calibration, Prediction, calibrate, volume_of
@@ -89,10 +86,7 @@ def train_heads(cells: Cells, folder: Path, name: str, steps: int) -> AmplitudeH
 
 def predict(encoder: ImageEncoder, heads: AmplitudeHeads, clip: Clip) -> Prediction:
     """What the heads say of a clip's first frame, as the runtime would ask them."""
-    photo = clip.frames[0]
-    width, height = spectrum.network_grid(photo.shape[1], photo.shape[0])
-    resized = cv2.resize(photo, (2 * width, 2 * height), interpolation=cv2.INTER_AREA)
-    planes = torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255
+    planes = photo_planes(clip.frames[0])
     with torch.no_grad():
         chance, bands = heads(cell_features(*encoder.see(planes)))
     return Prediction(expected_amplitude(chance, planes)[0, 0].numpy(), band_power(bands)[0].numpy(), clip.volume)

@@ -13,6 +13,10 @@ from .. import samples
 from ..presets import PRESETS
 from . import amplitude, autoencoder, cells, denoiser, distil, encoder, gates, latents, pairs, renderer
 
+# what ablations.py trains a share of
+SAMPLES, ENCODER_STEPS, AUTOENCODER_STEPS = 4500, 240, 2300
+SLICES_STEPS, COORDINATION_STEPS = 3400, 450
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="stillwave train all", description=__doc__)
@@ -32,14 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pool, rendered, run = str(args.run / "pool"), str(args.run / "pairs"), str(args.run)
     shared = ["-o", run, "--preset", args.preset, "--threads", str(args.threads)]
     image_networks = ["--encoder-weights", args.encoder_weights, "--segmenter-weights", args.segmenter_weights]
-    samples.main([args.clips, "-o", pool, "--count", times(4500)])
+    samples.main([args.clips, "-o", pool, "--count", times(SAMPLES)])
     shutil.copy(args.run / "pool" / "scales.npy", args.run)
-    encoder.main([pool, *shared, *image_networks, "--steps", times(240)])
+    encoder.main([pool, *shared, *image_networks, "--steps", times(ENCODER_STEPS)])
     cells.main([args.clips, *shared, "--count", times(2000), *(["--still", args.still] if args.still else [])])
     amplitude.main([args.clips, *shared, "--steps", times(800)])
-    autoencoder.main([pool, *shared, "--steps", times(2300)])
+    autoencoder.main([pool, *shared, "--steps", times(AUTOENCODER_STEPS)])
     latents.main([pool, *shared])
-    denoiser.main([*shared[1:], "--steps", times(3400), "--coordination-steps", times(450)])
+    denoiser.main([*shared[1:], "--steps", times(SLICES_STEPS), "--coordination-steps", times(COORDINATION_STEPS)])
     distil.main([*shared[1:], "--trajectories", times(160), "--steps", times(600)])
     pairs.main(["-o", rendered, "--count", times(64)])
     data = ["--pool", pool, "--pairs", rendered]

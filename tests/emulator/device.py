@@ -166,7 +166,7 @@ class EmulatedKernels(Closing):
 
     def launch(self, launch: cuda.Launch, stream: EmulatedStream) -> None:
         argument = type(launch.argument).from_buffer_copy(launch.argument)  # as a driver does, when called
-        kernel = getattr(self.device.library, f"stillwave_{launch.kernel}")
+        kernel = getattr(self.device.functions, f"stillwave_{launch.kernel}")
         self.device.launched.append(launch.kernel)
         stream.enqueue(lambda: kernel(ctypes.byref(argument), ctypes.c_uint(launch.blocks)))
 
@@ -178,7 +178,7 @@ class EmulatedDevice(Closing):
     dlpack_kind = 1  # its memory is the host's
 
     def __init__(self, library: ctypes.CDLL, total_bytes: int = 2**31) -> None:
-        self.library, self.total_bytes = library, total_bytes
+        self.functions, self.total_bytes = library, total_bytes
         self.blocks: list[EmulatedBlock] = []
         self.launched: list[str] = []
         self._calls_left: int | None = None

@@ -15,15 +15,8 @@ from stillwave.model.train.pool import Pool, PoolError
 from stillwave.runtime import spectrum
 
 RNG = np.random.default_rng(0)
+pytestmark = pytest.mark.usefixtures("one_thread")
 NARROW = {"segmenter": False, "autoencoder_channels": (8, 8, 8), "denoiser_channels": (16, 16, 16)}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

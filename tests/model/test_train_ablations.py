@@ -23,14 +23,7 @@ from stillwave.runtime.sampler import Schedule
 NARROW = {"segmenter": False, "autoencoder_channels": (8, 8, 8), "denoiser_channels": (16, 16, 16)}
 EVERY = [replace(preset, **NARROW) for preset in (EDGE, *ABLATIONS)]
 BY_NAME = {preset.name: preset for preset in EVERY}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def random_volume(num_frequencies, height, width):
