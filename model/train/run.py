@@ -1,5 +1,6 @@
 """What every stage of training shares: a folder that holds a checkpoint, averaged weights and a log."""
 
+import atexit
 import copy
 import csv
 import time
@@ -48,6 +49,8 @@ class Run:
         from torch.utils.tensorboard import SummaryWriter
 
         self.processes = Accelerator(cpu=not torch.cuda.is_available())
+        if self.processes.num_processes > 1:  # its threads must not outlive the interpreter, which would abort
+            atexit.register(self.processes.end_training)
         self.device, self.is_main = self.processes.device, self.processes.is_main_process
         folder.mkdir(parents=True, exist_ok=True)
         self.path, self.log_path = folder / f"{name}.pt", folder / f"{name}.csv"
