@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from stillwave.runtime import spectrum
 
+from .arrays import write_arrays
 from .clips import Clip, load_clip
 from .prepare.footage import VideoError
 from .prepare.prepared import is_prepared, load_prepared
@@ -154,9 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         path = args.pool / f"{index:06d}.npz"
         if not path.exists():
             photo, volume = next(samples(clips, index, 1))
-            partial = path.with_suffix(".partial.npz")
-            np.savez(partial, photo=photo, volume=spectrum.anchor(volume).astype(np.float16))
-            partial.rename(path)
+            write_arrays(path, photo=photo, volume=spectrum.anchor(volume).astype(np.float16))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Cells:
     def __init__(self, folder: Path, scales: Tensor, without: Sequence[str] = ()):
         columns: dict[str, list[np.ndarray]] = {"features": [], "exceeds": [], "bands": []}
         sources = []
-        for path in sorted(p for p in folder.glob("[0-9]*.npz") if ".partial" not in p.name):
+        for path in sorted(folder.glob("[0-9]*.npz")):
             with np.load(path) as sample:
                 if str(sample["source"]) not in without:
                     for name, rows in columns.items():

@@ -16,6 +16,7 @@ import torch.nn.functional as functional
 from tqdm import tqdm
 
 from ..amplitude import AMPLITUDE_STEPS, cell_features
+from ..arrays import write_arrays
 from ..clips import FLOW_SIZE, Clip, read_frames
 from ..evaluate.motion import PHOTOS
 from ..image_encoder import ImageEncoder
@@ -111,9 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def write_cells(path: Path, encoder: ImageEncoder, source: str, photo: np.ndarray, volume: np.ndarray) -> None:
     columns = cells_of(encoder, regraded(photo, np.random.default_rng((int(path.stem), 9))), volume)
     kept = np.random.default_rng((int(path.stem), 4)).permutation(columns["features"].shape[1])[:KEPT]
-    unfinished = path.with_suffix(".partial.npz")
-    np.savez(unfinished, source=source, **{name: x[:, kept] for name, x in columns.items()})
-    unfinished.rename(path)
+    write_arrays(path, source=source, **{name: x[:, kept] for name, x in columns.items()})
 
 
 if __name__ == "__main__":

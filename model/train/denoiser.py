@@ -39,7 +39,7 @@ class Latents:
 
     def refresh(self) -> None:
         for path in self.folder.glob("*.npz"):
-            if path not in self.rows and ".partial" not in path.name:
+            if path not in self.rows:
                 with np.load(path) as row:
                     self.rows[path] = (torch.from_numpy(row["latents"]), torch.from_numpy(row["condition"]))
         self.keys = sorted(self.rows)

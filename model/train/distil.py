@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from stillwave.runtime.sampler import Schedule, initial_noise, sampler_steps
 
+from ..arrays import write_arrays
 from ..denoiser import Denoiser
 from ..image_encoder import ImageEncoder
 from ..presets import PRESETS
@@ -65,7 +66,7 @@ def velocity_targets(states: Tensor) -> Tensor:
 def write_trajectories(run: Path, denoiser: Denoiser, count: int, guidance: float) -> list[Path]:
     folder = run / "trajectories"
     folder.mkdir(exist_ok=True)
-    conditions = sorted(p for p in (run / "latents").glob("*.npz") if ".partial" not in p.name)[:count]
+    conditions = sorted((run / "latents").glob("*.npz"))[:count]
     for number, source in enumerate(tqdm(conditions, desc="trajectories", mininterval=10)):
         path = folder / source.name
         if path.exists():
@@ -75,9 +76,7 @@ def write_trajectories(run: Path, denoiser: Denoiser, count: int, guidance: floa
         shape = (denoiser.num_slices, denoiser.latents_in.in_channels, *condition.shape[2:])
         noise = torch.from_numpy(initial_noise(FIRST_SEED + number, shape))
         states = guided_states(denoiser, condition, noise, STEPS, PARTS, guidance)
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, states=states.numpy().astype(np.float16), condition=condition[0].numpy().astype(np.float16))
-        partial.rename(path)
+        write_arrays(path, states=states.numpy().astype(np.float16), condition=condition[0].numpy().astype(np.float16))
     return [folder / source.name for source in conditions]
 
 

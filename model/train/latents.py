@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ..arrays import write_arrays
 from ..autoencoder import Autoencoder
 from ..image_encoder import ImageEncoder
 from ..presets import PRESETS
@@ -44,13 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with torch.no_grad(), half_precision():
             condition, _, _ = image_encoder(photo[None].float() / 255)
             mean, _ = slice_encoder(slices)
-        partial = path.with_suffix(".partial.npz")
-        np.savez(
-            partial,
+        write_arrays(
+            path,
             latents=mean.float().numpy().astype(np.float16),
             condition=condition[0].float().numpy().astype(np.float16),
         )
-        partial.rename(path)
 
 
 if __name__ == "__main__":

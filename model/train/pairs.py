@@ -16,6 +16,7 @@ from tqdm import tqdm
 from stillwave.runtime import spectrum
 from stillwave.runtime.motion import activity_from_weight, importance_from_weight
 
+from ..arrays import write_arrays
 from ..clips import Clip
 
 CROP = (192, 128)  # width, height, px of the frame
@@ -131,15 +132,13 @@ def render_scene(seed: int, path: Path) -> None:
     motions = np.stack([scene.motion(t, size).transpose(2, 0, 1) for t in times])
     weight = np.mean([np.linalg.norm(scene.motion(t, size), axis=2) for t in rng.uniform(0, 150, TIMES_FOR_WEIGHT)], 0)
     frames = np.stack([scene.frame(t) for t in times])
-    partial = path.with_suffix(".partial.npz")
-    np.savez(
-        partial,
+    write_arrays(
+        path,
         photo=scene.photo(),
         frames=frames,
         motions=motions.astype(np.float16),
         weight=weight.astype(np.float16),
     )
-    partial.rename(path)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -38,7 +38,7 @@ class Pool:
 
     def refresh(self) -> None:
         """Find samples written since."""
-        self.paths = sorted(p for p in self.folder.glob("[0-9]*.npz") if ".partial" not in p.name)
+        self.paths = sorted(self.folder.glob("[0-9]*.npz"))
 
     def draw(self) -> Path:
         return self.paths[int(self.rng.integers(len(self.paths)))]

@@ -93,7 +93,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for step in run:
         if step % 50 == 0:
             scenes = sorted(args.pairs.glob("[0-9]*.npz")) if args.pairs else []
-            scenes = [path for path in scenes if ".partial" not in path.name]
         photo, frame, motion, importance, activity = run.place(*batch(starts, scenes, run.share(args.batch), run.rng))
         with half_precision():
             predicted = renderer(photo, motion, importance, activity).float()
