@@ -4,6 +4,7 @@ Nineteen photos can't teach a network what things are; pretrained networks know,
 a head tell what moves. Several heads that start differently are averaged: docs/decisions/0018.
 """
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -27,9 +28,10 @@ DROPPED = 0.5  # share of the features a head does without, at every step of tra
 DEEP = 3  # features from this level on, stride 16 and more, also tell of the photo as a whole
 
 Pixels = TypeVar("Pixels", Tensor, np.ndarray)
+Look = tuple[Tensor, Tensor]  # what there is to see of every cell, near and from afar: (B, C, h, w), (B, C', h, w)
 
 
-def cell_features(features: list[Tensor], segments: Tensor | None) -> Tensor:
+def near_features(features: list[Tensor], segments: Tensor | None) -> Tensor:
     """What image networks see in each cell, and in the whole photo: (B, C, H / 16, W / 16).
 
     features  at strides 2, 4, 8, 16 and 32
@@ -43,10 +45,23 @@ def cell_features(features: list[Tensor], segments: Tensor | None) -> Tensor:
     return torch.cat([*seen, *deep, *whole], 1)
 
 
-def feature_count(widths: tuple[int, ...], segmenter: bool) -> int:
-    """C of `cell_features`."""
+def far_features(features: list[Tensor], segments: Tensor | None) -> Tensor:
+    """What they see in the same cells of the photo at half its size: more of what is around.
+
+    Things are then as large as in the pictures that these networks were trained on.
+    """
+    *_, fine, middle, coarse = features
+    seen = [fine, functional.interpolate(middle, scale_factor=2.0, mode="bilinear")]
+    seen.append(functional.interpolate(coarse, scale_factor=4.0, mode="bilinear"))
+    seen += [] if segments is None else [functional.interpolate(segments, scale_factor=2.0, mode="bilinear")]
+    return torch.cat(seen, 1)
+
+
+def feature_counts(widths: tuple[int, ...], segmenter: bool) -> tuple[int, int]:
+    """C of `near_features` and of `far_features`."""
     segments = deeplab.CHANNELS if segmenter else 0
-    return sum(widths[:DEEP]) + 2 * (sum(widths[DEEP:]) + segments)
+    near = sum(widths[:DEEP]) + 2 * (sum(widths[DEEP:]) + segments)
+    return near, sum(widths[-3:]) + segments
 
 
 def nearby_mean(cells: Tensor) -> Tensor:
@@ -74,48 +89,57 @@ def centredness(cells: Tensor) -> Tensor:
     return functional.interpolate(table[None, None], cells.shape[2:], mode="bilinear")
 
 
-class AmplitudeHeads(nn.Module):
-    """Features of cells -> chance of each amplitude step and log amplitude per frequency, mean of the heads.
-
-    cells    (B, C, h, w)
-    returns  chance (B, steps, h, w), bands (B, K-1, h, w): log(RMS of |S_k| / s_k + 0.1)
-    """
+class CellHeads(nn.Module):
+    """Several heads of one hidden layer, each with its own answer to what is seen of a cell."""
 
     def __init__(self, channels: int, num_slices: int):
         super().__init__()
         outputs = len(AMPLITUDE_STEPS) + num_slices
         self.register_buffer("mean", torch.zeros(channels, 1))
         self.register_buffer("deviation", torch.ones(channels, 1))
-        # measured on photos the heads had not seen: of the amplitude, and of each frequency's
-        self.register_buffer("gain", torch.ones(()))
-        self.register_buffer("tilt", torch.ones(num_slices))
         self.hidden = nn.Parameter(torch.randn(HEADS, HIDDEN, channels) / channels**0.5)
         self.hidden_bias = nn.Parameter(torch.zeros(HEADS, HIDDEN, 1))
         self.out = nn.Parameter(torch.randn(HEADS, outputs, HIDDEN) / HIDDEN**0.5)
         self.out_bias = nn.Parameter(torch.zeros(HEADS, outputs, 1))
 
-    def answers(self, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """Each head's own: cells (..., HEADS or 1, C, N) -> step logits (..., HEADS, steps, N) and bands
-        (..., HEADS, K-1, N).
-        """
+    def forward(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """cells (..., HEADS or 1, C, N) -> step logits (..., HEADS, steps, N), bands (..., HEADS, K-1, N)."""
         seen = ((cells - self.mean) / self.deviation).clamp(-6, 6)
         seen = functional.dropout(seen, DROPPED, self.training)
         hidden = functional.dropout((self.hidden @ seen + self.hidden_bias).relu(), 0.2, self.training)
         outputs = self.out @ hidden + self.out_bias
         return outputs[..., : len(AMPLITUDE_STEPS), :], outputs[..., len(AMPLITUDE_STEPS) :, :]
 
-    def forward(self, cells: Tensor) -> tuple[Tensor, Tensor]:
-        h, w = cells.shape[2:]
-        steps, bands = self.answers(cells.flatten(2)[:, None])
-        return steps.sigmoid().mean(1).unflatten(2, (h, w)), bands.mean(1).unflatten(2, (h, w))
 
-    def amplitude(self, cells: Tensor, photo: Tensor) -> Tensor:
+class AmplitudeHeads(nn.Module):
+    """Looks at a photo -> chance of each amplitude step and log amplitude per frequency, mean of all heads.
+
+    returns  chance (B, steps, h, w), bands (B, K-1, h, w): log(RMS of |S_k| / s_k + 0.1)
+    """
+
+    def __init__(self, channels: tuple[int, int], num_slices: int):
+        super().__init__()
+        self.near, self.far = (CellHeads(count, num_slices) for count in channels)
+        # measured on photos the heads had not seen: of the amplitude, and of each frequency's
+        self.register_buffer("gain", torch.ones(()))
+        self.register_buffer("tilt", torch.ones(num_slices))
+
+    def forward(self, looks: Iterable[Look]) -> tuple[Tensor, Tensor]:
+        logits, bands = [], []
+        for look in looks:
+            for heads, cells in zip((self.near, self.far), look, strict=True):
+                own_logits, own_bands = heads(cells.flatten(2)[:, None])
+                logits.append(own_logits.mean(1).unflatten(2, cells.shape[2:]))
+                bands.append(own_bands.mean(1).unflatten(2, cells.shape[2:]))
+        return torch.stack(logits).mean(0).sigmoid(), torch.stack(bands).mean(0)
+
+    def amplitude(self, looks: Iterable[Look], photo: Tensor) -> Tensor:
         """RMS of |S_k| in each cell, px on a grid of long side 256: (B, K-1, h, w).
 
         How much comes from the steps' expectation, from whether there is anything to see it by, and a
         little from where photographers put what they mean; at which frequencies from the bands.
         """
-        chance, bands = self(cells)
+        chance, bands = self(looks)
         total = limited(self.gain * expected_amplitude(chance, photo))
         power = band_power(bands) * self.tilt[:, None, None] ** 2
         # the amplitude is sqrt(2 sum_k |S_k|^2)

@@ -15,11 +15,13 @@ from torch import Tensor, nn
 from stillwave.runtime import spectrum
 
 from . import deeplab, mobilenet, resnet
-from .amplitude import AMPLITUDE_STEPS, AmplitudeHeads, cell_features, feature_count
+from .amplitude import AMPLITUDE_STEPS, AmplitudeHeads, Look, far_features, feature_counts, near_features
 from .presets import Preset
 
 NECK_CHANNELS = (16, 32, 48, 64, 96)  # at strides 2 to 32
 MEANING = 3  # the level, of stride 16, that the segmenter speaks to
+
+Seen = tuple[list[Tensor], Tensor | None]
 
 
 def trunk_from_name(name: str) -> tuple[nn.Module, tuple[int, ...]]:
@@ -60,15 +62,29 @@ class ImageEncoder(nn.Module):
         self.dropout = nn.Dropout2d(0.2)
         # the grid is half the photo, a latent cell is `latent_stride` grid cells
         self.condition_scale = 8 // preset.latent_stride
-        self.amplitude = AmplitudeHeads(feature_count(widths, preset.segmenter), preset.num_slices)
+        self.amplitude = AmplitudeHeads(feature_counts(widths, preset.segmenter), preset.num_slices)
         self.condition_channels = preset.condition_features + preset.num_slices + len(AMPLITUDE_STEPS)
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features, segments = self.see(photo)
-        condition, guide, _, _ = self.maps(features, segments)
-        return condition, guide, self.amplitude.amplitude(cell_features(features, segments), photo)
+        # an engine that follows this order keeps the least of one look during the next
+        mirrored, seen = self.mirrored_look(photo), self.see(photo)
+        amplitude = self.amplitude.amplitude((mirrored, self.look(photo, seen)), photo)
+        condition, guide, _, _ = self.maps(*seen)
+        return condition, guide, amplitude
 
-    def see(self, photo: Tensor) -> tuple[list[Tensor], Tensor | None]:
+    def looks(self, photo: Tensor) -> tuple[Look, Look]:
+        """What the amplitude is told from: looks at the photo and at its mirror image, in which as much moves."""
+        return self.mirrored_look(photo), self.look(photo, self.see(photo))
+
+    def mirrored_look(self, photo: Tensor) -> Look:
+        mirrored = photo.flip(3)
+        near, far = self.look(mirrored, self.see(mirrored))
+        return near.flip(3), far.flip(3)
+
+    def look(self, photo: Tensor, seen: Seen) -> Look:
+        return near_features(*seen), far_features(*self.see(functional.avg_pool2d(photo, 2)))
+
+    def see(self, photo: Tensor) -> Seen:
         """What the pretrained networks make of the photo: features at strides 2 to 32, and segments."""
         return self.trunk(photo), self.segmenter(photo) if self.segmenter else None
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from ..amplitude import HEADS, AmplitudeHeads, band_power, cell_features, expected_amplitude
+from ..amplitude import HEADS, AmplitudeHeads, band_power, expected_amplitude
 from ..clips import Clip
 from ..evaluate.measures import compare_motion
 from ..evaluate.motion import photo_gradient
@@ -35,11 +35,11 @@ BAND_WEIGHT = 0.2
 class Cells:
     """Every kept cell of RUN/cells, but of some clips, as rows in memory.
 
-    features (N, C) float16;  exceeds (N, steps);  bands (N, K-1) log(RMS / s_k + 0.1)
+    near (N, C), far (N, C') float16;  exceeds (N, steps);  bands (N, K-1) log(RMS / s_k + 0.1)
     """
 
     def __init__(self, folder: Path, scales: Tensor, without: Sequence[str] = ()):
-        columns: dict[str, list[np.ndarray]] = {"features": [], "exceeds": [], "bands": []}
+        columns: dict[str, list[np.ndarray]] = {name: [] for name in ("near", "far", "exceeds", "bands")}
         sources = []
         for path in sorted(folder.glob("[0-9]*.npz")):
             with np.load(path) as sample:
@@ -47,15 +47,15 @@ class Cells:
                     for name, rows in columns.items():
                         rows.append(sample[name].T)
                     sources += [str(sample["source"])] * len(rows[-1])
-        self.features, self.exceeds, bands = (torch.from_numpy(np.concatenate(rows)) for rows in columns.values())
+        self.near, self.far, self.exceeds, bands = (torch.from_numpy(np.concatenate(rows)) for rows in columns.values())
         self.bands = (bands.float() / scales + 0.1).log()
         names, which, counts = np.unique(sources, return_inverse=True, return_counts=True)
         self.chance = torch.from_numpy((shares(names) / counts)[which])
 
-    def batch(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows for each head, every clip as likely as any other: (HEADS, C, count), (.., steps, ..), (.., K-1, ..)."""
+    def batch(self, count: int) -> tuple[Tensor, ...]:
+        """Rows for each head, every clip as likely as any other: near (HEADS, C, count), far, exceeds and bands."""
         chosen = torch.multinomial(self.chance, HEADS * count, replacement=True)
-        columns = (self.features, self.exceeds, self.bands)
+        columns = (self.near, self.far, self.exceeds, self.bands)
         return tuple(x[chosen].float().unflatten(0, (HEADS, count)).mT for x in columns)
 
 
@@ -70,16 +70,17 @@ def shares(sources: np.ndarray) -> np.ndarray:
 
 def train_heads(cells: Cells, folder: Path, name: str, steps: int) -> AmplitudeHeads:
     torch.manual_seed(0)
-    heads = AmplitudeHeads(cells.features.shape[1], cells.bands.shape[1])
-    sample = cells.features[torch.multinomial(cells.chance, 20_000, replacement=True)].float()
-    heads.mean.copy_(sample.mean(0)[:, None])
-    heads.deviation.copy_(sample.std(0)[:, None] + 1e-3)
+    heads = AmplitudeHeads((cells.near.shape[1], cells.far.shape[1]), cells.bands.shape[1])
+    drawn = torch.multinomial(cells.chance, 20_000, replacement=True)
+    for part, features in ((heads.near, cells.near), (heads.far, cells.far)):
+        part.mean.copy_(features[drawn].float().mean(0)[:, None])
+        part.deviation.copy_(features[drawn].float().std(0)[:, None] + 1e-3)
     run = Run(folder, name, heads, [{"params": list(heads.parameters()), "lr": 3e-3}], steps, ema=0.98)
     for _ in run:
-        features, exceeds, bands = run.place(*cells.batch(run.share(BATCH)))
-        step_logits, predicted_bands = heads.answers(features)
-        step_loss = functional.binary_cross_entropy_with_logits(step_logits, exceeds)
-        band_loss = functional.smooth_l1_loss(predicted_bands, bands, beta=0.3)
+        near, far, exceeds, bands = run.place(*cells.batch(run.share(BATCH)))
+        logits, predicted_bands = (torch.stack(both) for both in zip(heads.near(near), heads.far(far), strict=True))
+        step_loss = functional.binary_cross_entropy_with_logits(logits, exceeds.expand_as(logits))
+        band_loss = functional.smooth_l1_loss(predicted_bands, bands.expand_as(predicted_bands), beta=0.3)
         run.update(step_loss + BAND_WEIGHT * band_loss, steps=step_loss.item(), bands=band_loss.item())
     return load_average(folder, name, heads)
 
@@ -88,7 +89,7 @@ def predict(encoder: ImageEncoder, heads: AmplitudeHeads, clip: Clip) -> Predict
     """What the heads say of a clip's first frame, as the runtime would ask them."""
     planes = photo_planes(clip.frames[0])
     with torch.no_grad():
-        chance, bands = heads(cell_features(*encoder.see(planes)))
+        chance, bands = heads(encoder.looks(planes))
     return Prediction(expected_amplitude(chance, planes)[0, 0].numpy(), band_power(bands)[0].numpy(), clip.volume)
 
 

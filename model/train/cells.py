@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as functional
 from tqdm import tqdm
 
-from ..amplitude import AMPLITUDE_STEPS, cell_features
+from ..amplitude import AMPLITUDE_STEPS
 from ..arrays import write_arrays
 from ..clips import FLOW_SIZE, Clip, read_frames
 from ..evaluate.motion import PHOTOS
@@ -64,15 +64,17 @@ def regraded(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def cells_of(encoder: ImageEncoder, photo: np.ndarray, volume: np.ndarray) -> dict[str, np.ndarray]:
-    """Features (C, N), how much of each cell exceeds each amplitude step (steps, N) and RMS of |S_k| (K-1, N)."""
+    """Near and far features (C, N), how much of a cell exceeds each step (steps, N) and its RMS of |S_k| (K-1, N)."""
     planes = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255
     with torch.no_grad(), half_precision():
-        features = cell_features(*encoder.see(planes.to(memory_format=torch.channels_last)))
+        planes = planes.to(memory_format=torch.channels_last)
+        near, far = encoder.look(planes, encoder.see(planes))
     power = torch.from_numpy((volume[1:].astype(np.float32) ** 2).sum(1))
     exceeds = (2 * power.sum(0)).sqrt() > torch.tensor(AMPLITUDE_STEPS)[:, None, None]
-    cell = power.shape[1] // features.shape[2]
+    cell = power.shape[1] // near.shape[2]
     columns = {
-        "features": features[0],
+        "near": near[0],
+        "far": far[0],
         "exceeds": functional.avg_pool2d(exceeds.float(), cell),
         "bands": functional.avg_pool2d(power, cell).sqrt(),
     }
@@ -111,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def write_cells(path: Path, encoder: ImageEncoder, source: str, photo: np.ndarray, volume: np.ndarray) -> None:
     columns = cells_of(encoder, regraded(photo, np.random.default_rng((int(path.stem), 9))), volume)
-    kept = np.random.default_rng((int(path.stem), 4)).permutation(columns["features"].shape[1])[:KEPT]
+    kept = np.random.default_rng((int(path.stem), 4)).permutation(columns["near"].shape[1])[:KEPT]
     write_arrays(path, source=source, **{name: x[:, kept] for name, x in columns.items()})
 
 

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             continue
         photo, slices = pool.read(source)
         with torch.no_grad(), half_precision():
-            condition, _, _ = image_encoder(photo[None].float() / 255)
+            condition, _, _, _ = image_encoder.maps(*image_encoder.see(photo[None].float() / 255))
             mean, _ = slice_encoder(slices)
         write_arrays(
             path,

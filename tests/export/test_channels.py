@@ -69,6 +69,23 @@ def test_concatenation_that_others_read_stays() -> None:
     assert blocked_channels(joined([16, 32], outputs, reader)).graph.node[0].op_type == "Concat"
 
 
+def test_convolutions_that_share_a_weight_share_its_parts() -> None:
+    rng = np.random.default_rng(2)
+    nodes = []
+    for i in (0, 1):
+        nodes.append(helper.make_node("Concat", [f"p{i}", f"q{i}"], [f"all{i}"], axis=1))
+        nodes.append(helper.make_node("Conv", [f"all{i}", "weight"], [f"y{i}"]))
+    shapes = {f"{name}{i}": (1, count, 4, 5) for i in (0, 1) for name, count in (("p", 16), ("q", 32))}
+    weight = rng.standard_normal((8, 48, 1, 1), np.float32)
+    model = model_of(nodes, shapes, {f"y{i}": (1, 8, 4, 5) for i in (0, 1)}, weight=weight)
+    expected = results(model, **shapes)
+    rewritten = blocked_channels(model)
+    assert Counter(node.op_type for node in rewritten.graph.node) == {"Conv": 4, "Add": 2}
+    assert sorted(numpy_helper.to_array(w).shape[1] for w in rewritten.graph.initializer) == [16, 32]
+    for got, want in zip(results(rewritten, **shapes), expected, strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-4)
+
+
 def test_slices_of_a_channels_last_input_come_first() -> None:
     nodes = [
         helper.make_node("Transpose", ["x"], ["planes"], perm=[0, 3, 1, 2]),

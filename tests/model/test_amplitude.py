@@ -26,11 +26,22 @@ from stillwave.model.train.cells import SCENE, STILL, draw_still, regraded, stil
 def test_features_of_a_cell_are_as_many_as_the_heads_expect(name):
     encoder = ImageEncoder(PRESETS[name]).eval()
     with torch.no_grad():
-        cells = amplitude.cell_features(*encoder.see(torch.rand(1, 3, 64, 96)))
-        chance, bands = encoder.amplitude(cells)
-    assert cells.shape == (1, len(encoder.amplitude.mean), 4, 6)
-    assert chance.shape == (1, len(amplitude.AMPLITUDE_STEPS), 4, 6)
-    assert bands.shape == (1, PRESETS[name].num_slices, 4, 6)
+        looks = encoder.looks(torch.rand(1, 3, 64, 128))
+        chance, bands = encoder.amplitude(looks)
+    for near, far in looks:
+        assert near.shape == (1, len(encoder.amplitude.near.mean), 4, 8)
+        assert far.shape == (1, len(encoder.amplitude.far.mean), 4, 8)
+    assert chance.shape == (1, len(amplitude.AMPLITUDE_STEPS), 4, 8)
+    assert bands.shape == (1, PRESETS[name].num_slices, 4, 8)
+
+
+def test_a_mirrored_photo_moves_as_much_mirrored():
+    torch.manual_seed(0)
+    encoder, photo = ImageEncoder(PRESETS["edge"]).eval(), torch.rand(1, 3, 64, 128)
+    with torch.no_grad():
+        as_it_is, mirrored = encoder(photo)[2], encoder(photo.flip(3))[2]
+    assert as_it_is.std() > 1e-3
+    torch.testing.assert_close(mirrored, as_it_is.flip(3), rtol=1e-3, atol=1e-5)
 
 
 def test_nothing_moves_where_nothing_can_be_seen():
@@ -44,11 +55,11 @@ def test_nothing_moves_where_nothing_can_be_seen():
 
 def test_the_power_of_the_frequencies_adds_up_to_the_amplitude():
     torch.manual_seed(0)
-    heads = amplitude.AmplitudeHeads(20, 15).eval()
-    cells, photo = torch.randn(1, 20, 4, 6), torch.rand(1, 3, 64, 96)
+    heads = amplitude.AmplitudeHeads((20, 10), 15).eval()
+    looks, photo = [(torch.randn(1, 20, 4, 6), torch.randn(1, 10, 4, 6))], torch.rand(1, 3, 64, 96)
     with torch.no_grad():
-        per_frequency = heads.amplitude(cells, photo)
-        total = amplitude.expected_amplitude(heads(cells)[0], photo)
+        per_frequency = heads.amplitude(looks, photo)
+        total = amplitude.expected_amplitude(heads(looks)[0], photo)
     torch.testing.assert_close((2 * per_frequency.square().sum(1, keepdim=True)).sqrt(), amplitude.limited(total))
 
 
@@ -73,18 +84,18 @@ def write_cells(folder, sources, rule):
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for i, source in enumerate(sources):
-        features = rng.normal(size=(12, 96)).astype(np.float16)
-        moves = rule(features).astype(np.float16)
+        near, far = (rng.normal(size=(count, 96)).astype(np.float16) for count in (12, 6))
+        moves = rule(near).astype(np.float16)
         exceeds, bands = np.tile(moves, (len(amplitude.AMPLITUDE_STEPS), 1)), np.tile(moves, (3, 1))
-        np.savez(folder / f"{i:06d}.npz", source=source, features=features, exceeds=exceeds, bands=bands)
+        np.savez(folder / f"{i:06d}.npz", source=source, near=near, far=far, exceeds=exceeds, bands=bands)
 
 
 def test_heads_learn_what_moves(tmp_path):
     write_cells(tmp_path / "cells", [SCENE, "rose", "tree", SCENE], lambda x: x[3] > 0)
     heads = train_heads(Cells(tmp_path / "cells", torch.ones(3)), tmp_path, "amplitude", steps=200)
-    cells = torch.zeros(1, 12, 1, 2)
-    cells[0, 3, 0] = torch.tensor([-2.0, 2.0])
-    still, moving = heads(cells)[0][0, 0, 0]
+    near, far = torch.zeros(1, 12, 1, 2), torch.zeros(1, 6, 1, 2)
+    near[0, 3, 0] = torch.tensor([-2.0, 2.0])
+    still, moving = heads([(near, far)])[0][0, 0, 0]
     assert still < 0.3 < 0.7 < moving
 
 
@@ -93,7 +104,7 @@ def test_clips_count_alike_however_many_samples_they_have(tmp_path):
     cells = Cells(tmp_path / "cells", torch.ones(3))
     rose, tree = cells.chance[: 3 * 96].sum(), cells.chance[3 * 96 : 4 * 96].sum()
     torch.testing.assert_close(rose, tree)
-    assert len(Cells(tmp_path / "cells", torch.ones(3), without=["rose"]).features) == 3 * 96
+    assert len(Cells(tmp_path / "cells", torch.ones(3), without=["rose"]).near) == 3 * 96
 
 
 def test_cuts_of_a_video_are_never_in_two_folds():
@@ -120,7 +131,7 @@ def test_calibration_finds_gain_and_tilt(monkeypatch):
 
 
 def test_a_calibration_is_kept_in_the_checkpoint(tmp_path):
-    heads = amplitude.AmplitudeHeads(12, 3)
+    heads = amplitude.AmplitudeHeads((12, 6), 3)
     state = {"network": heads.state_dict(), "average": heads.state_dict()}
     torch.save(state, tmp_path / "amplitude.pt")
     save_calibration(tmp_path / "amplitude.pt", calibration.Calibration(2.0, np.array([1.0, 2.0, 3.0])))
