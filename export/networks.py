@@ -1,5 +1,6 @@
 """What is exported: each network, wrapped to the runtime's inputs, outputs and layout."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 
 from stillwave.model.autoencoder import Autoencoder, SliceDecoder
 from stillwave.model.denoiser import Denoiser
@@ -155,7 +157,7 @@ def image_encoder_network(preset: Preset, image_encoder: ImageEncoder) -> Networ
     cells = GRID_MULTIPLE // preset.latent_stride  # latent cells of the smallest grid
     return Network(
         "image_encoder",
-        image_encoder,
+        without_batch_norms(image_encoder),
         {"photo": (1, 3, "64*h", "64*w")},
         {
             "condition": (1, image_encoder.condition_channels, f"{cells}*h", f"{cells}*w"),
@@ -164,6 +166,17 @@ def image_encoder_network(preset: Preset, image_encoder: ImageEncoder) -> Networ
         },
         *_sides(GRID_MULTIPLE),
     )
+
+
+def without_batch_norms(network: nn.Module) -> nn.Module:
+    """A copy with every batch norm in the convolution before it; the exporter can't where convolutions run twice."""
+    folded = copy.deepcopy(network).eval()
+    for layers in folded.modules():
+        if isinstance(layers, nn.Sequential):
+            for i, norm in enumerate(layers):
+                if isinstance(norm, nn.BatchNorm2d):
+                    layers[i - 1], layers[i] = fuse_conv_bn_eval(layers[i - 1], norm), nn.Identity()
+    return folded
 
 
 def _predicting(preset: Preset, weights: Weights) -> Iterator[Network]:

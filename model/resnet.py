@@ -7,22 +7,21 @@ STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # channels, blocks
 FEATURE_CHANNELS = (64, 64, 128, 256, 512)  # at strides 2, 4, 8, 16, 32
 
 
+def normed_conv(in_channels: int, out_channels: int, kernel: int, stride: int) -> nn.Sequential:
+    conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
+
+
 class BasicBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int):
         super().__init__()
-        self.conv_in = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
-        self.norm_in = nn.BatchNorm2d(out_channels)
-        self.conv_out = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
-        self.norm_out = nn.BatchNorm2d(out_channels)
-        self.skip = nn.Identity()
-        if stride > 1 or in_channels != out_channels:
-            self.skip = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
-            )
+        self.conv_in = normed_conv(in_channels, out_channels, 3, stride)
+        self.conv_out = normed_conv(out_channels, out_channels, 3, 1)
+        is_changed = stride > 1 or in_channels != out_channels
+        self.skip = normed_conv(in_channels, out_channels, 1, stride) if is_changed else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        h = functional.relu(self.norm_in(self.conv_in(x)))
-        return functional.relu(self.norm_out(self.conv_out(h)) + self.skip(x))
+        return functional.relu(self.conv_out(functional.relu(self.conv_in(x))) + self.skip(x))
 
 
 class ResNet34(nn.Module):
@@ -30,7 +29,7 @@ class ResNet34(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU())
+        self.stem = nn.Sequential(normed_conv(3, 64, 7, 2), nn.ReLU())
         channels, stages = 64, []
         for out_channels, blocks, stride in STAGES:
             strides = [stride] + [1] * (blocks - 1)

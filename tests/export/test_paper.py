@@ -3,11 +3,14 @@
 import numpy as np
 import onnx
 import pytest
+import torch
+from torch import nn
 
 from stillwave.export import writer
-from stillwave.export.networks import networks_of, random_weights
+from stillwave.export.networks import networks_of, random_weights, without_batch_norms
 from stillwave.export.reach import reach_rows
 from stillwave.export.writer import write_bundle
+from stillwave.model.resnet import ResNet34
 from stillwave.runtime import Animator
 
 
@@ -30,3 +33,18 @@ def test_the_whole_trunk_sees_far(narrow) -> None:
     """899 rows across, which its strides round to 15 cells of 32 on either side."""
     pyramid = next(n for n in networks_of(narrow, random_weights(narrow)) if n.name == "pyramid")
     assert reach_rows(pyramid) == 480
+
+
+def test_batch_norms_go_into_the_convolutions_before_them() -> None:
+    torch.manual_seed(0)
+    trunk, photo = ResNet34().eval(), torch.rand(1, 3, 64, 96)
+    norms = [module for module in trunk.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        nn.init.uniform_(norm.running_mean, -0.1, 0.1)
+        nn.init.uniform_(norm.running_var, 0.5, 2)
+    folded = without_batch_norms(trunk)
+    assert norms
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    with torch.no_grad():
+        for got, want in zip(folded(photo), trunk(photo), strict=True):
+            torch.testing.assert_close(got, want, rtol=1e-3, atol=1e-4)
