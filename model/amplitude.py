@@ -4,7 +4,6 @@ Nineteen photos can't teach a network what things are; pretrained networks know,
 a head tell what moves. Several heads that start differently are averaged: docs/decisions/0018.
 """
 
-from collections.abc import Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -112,7 +111,7 @@ class CellHeads(nn.Module):
 
 
 class AmplitudeHeads(nn.Module):
-    """Looks at a photo -> chance of each amplitude step and log amplitude per frequency, mean of all heads.
+    """A look at a photo -> chance of each amplitude step and log amplitude per frequency, of all heads' mean logits.
 
     returns  chance (B, steps, h, w), bands (B, K-1, h, w): log(RMS of |S_k| / s_k + 0.1)
     """
@@ -124,22 +123,19 @@ class AmplitudeHeads(nn.Module):
         self.register_buffer("gain", torch.ones(()))
         self.register_buffer("tilt", torch.ones(num_slices))
 
-    def forward(self, looks: Iterable[Look]) -> tuple[Tensor, Tensor]:
-        logits, bands = [], []
-        for look in looks:
-            for heads, cells in zip((self.near, self.far), look, strict=True):
-                own_logits, own_bands = heads(cells.flatten(2)[:, None])
-                logits.append(own_logits.mean(1).unflatten(2, cells.shape[2:]))
-                bands.append(own_bands.mean(1).unflatten(2, cells.shape[2:]))
-        return torch.stack(logits).mean(0).sigmoid(), torch.stack(bands).mean(0)
+    def forward(self, look: Look) -> tuple[Tensor, Tensor]:
+        h, w = look[0].shape[2:]
+        answers = [heads(cells.flatten(2)[:, None]) for heads, cells in zip((self.near, self.far), look, strict=True)]
+        logits, bands = (torch.cat(both, 1).mean(1).unflatten(2, (h, w)) for both in zip(*answers, strict=True))
+        return logits.sigmoid(), bands
 
-    def amplitude(self, looks: Iterable[Look], photo: Tensor) -> Tensor:
+    def amplitude(self, look: Look, photo: Tensor) -> Tensor:
         """RMS of |S_k| in each cell, px on a grid of long side 256: (B, K-1, h, w).
 
         How much comes from the steps' expectation, from whether there is anything to see it by, and a
         little from where photographers put what they mean; at which frequencies from the bands.
         """
-        chance, bands = self(looks)
+        chance, bands = self(look)
         total = limited(self.gain * expected_amplitude(chance, photo))
         power = band_power(bands) * self.tilt[:, None, None] ** 2
         # the amplitude is sqrt(2 sum_k |S_k|^2)

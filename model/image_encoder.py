@@ -66,22 +66,14 @@ class ImageEncoder(nn.Module):
         self.condition_channels = preset.condition_features + preset.num_slices + len(AMPLITUDE_STEPS)
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        # an engine that follows this order keeps the least of one look during the next
-        mirrored, seen = self.mirrored_look(photo), self.see(photo)
-        amplitude = self.amplitude.amplitude((mirrored, self.look(photo, seen)), photo)
+        seen = self.see(photo)
+        # before the neck: an engine that follows this order keeps less of one size while it looks at the other
+        amplitude = self.amplitude.amplitude(self.look(photo, seen), photo)
         condition, guide, _, _ = self.maps(*seen)
         return condition, guide, amplitude
 
-    def looks(self, photo: Tensor) -> tuple[Look, Look]:
-        """What the amplitude is told from: looks at the photo and at its mirror image, in which as much moves."""
-        return self.mirrored_look(photo), self.look(photo, self.see(photo))
-
-    def mirrored_look(self, photo: Tensor) -> Look:
-        mirrored = photo.flip(3)
-        near, far = self.look(mirrored, self.see(mirrored))
-        return near.flip(3), far.flip(3)
-
     def look(self, photo: Tensor, seen: Seen) -> Look:
+        """What the amplitude is told from: the photo, and the photo at half its size."""
         return near_features(*seen), far_features(*self.see(functional.avg_pool2d(photo, 2)))
 
     def see(self, photo: Tensor) -> Seen:

@@ -89,7 +89,7 @@ def predict(encoder: ImageEncoder, heads: AmplitudeHeads, clip: Clip) -> Predict
     """What the heads say of a clip's first frame, as the runtime would ask them."""
     planes = photo_planes(clip.frames[0])
     with torch.no_grad():
-        chance, bands = heads(encoder.looks(planes))
+        chance, bands = heads(encoder.look(planes, encoder.see(planes)))
     return Prediction(expected_amplitude(chance, planes)[0, 0].numpy(), band_power(bands)[0].numpy(), clip.volume)
 
 
