@@ -24,6 +24,7 @@ from ..presets import PRESETS
 from ..samples import load_clips
 from .calibration import Calibration, Prediction, calibrate, volume_of
 from .cells import SCENE, STILL
+from .pool import PoolError
 from .run import Run, load_average
 
 FOLDS = 4
@@ -43,6 +44,9 @@ class Cells:
         sources = []
         for path in sorted(folder.glob("[0-9]*.npz")):
             with np.load(path) as sample:
+                if missing := columns.keys() - set(sample.files):
+                    lacking = ", ".join(sorted(missing))
+                    raise PoolError(f"{path} lacks {lacking}; delete {folder} and run `stillwave train cells` again")
                 if str(sample["source"]) not in without:
                     for name, rows in columns.items():
                         rows.append(sample[name].T)

@@ -20,6 +20,7 @@ from stillwave.model.train.amplitude import (
     train_heads,
 )
 from stillwave.model.train.cells import SCENE, STILL, draw_still, regraded, still_clips
+from stillwave.model.train.pool import PoolError
 
 
 @pytest.mark.parametrize("name", ["edge", "paper"])
@@ -108,6 +109,12 @@ def test_clips_count_alike_however_many_samples_they_have(tmp_path):
     rose, tree = cells.chance[: 3 * 96].sum(), cells.chance[3 * 96 : 4 * 96].sum()
     torch.testing.assert_close(rose, tree)
     assert len(Cells(tmp_path / "cells", torch.ones(3), without=["rose"]).near) == 3 * 96
+
+
+def test_cells_of_another_version_are_refused(tmp_path):
+    np.savez(tmp_path / "000000.npz", source="rose", features=np.zeros((12, 96)))
+    with pytest.raises(PoolError, match="lacks bands, exceeds, far, near; delete"):
+        Cells(tmp_path, torch.ones(3))
 
 
 def test_cuts_of_a_video_are_never_in_two_folds():
