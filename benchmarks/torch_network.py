@@ -134,10 +134,7 @@ def _slice(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) 
     steps = [1] * len(starts) if steps is None else steps.tolist()
     index = [slice(None)] * x.dim()
     for axis, start, end, step in zip(axes, starts.tolist(), ends.tolist(), steps, strict=True):
-        if step < 0:  # torch has none: turned round first
-            chosen = range(x.shape[axis])[slice(start, None if end < -x.shape[axis] else end, step)]
-            x, start, end = x.flip(axis), x.shape[axis] - 1 - chosen[0], x.shape[axis] - chosen[-1]
-        index[axis] = slice(start, min(end, 2**31), abs(step))
+        index[axis] = slice(start, min(end, 2**31), step)
     return x[tuple(index)]
 
 

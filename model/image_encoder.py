@@ -67,7 +67,6 @@ class ImageEncoder(nn.Module):
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         seen = self.see(photo)
-        # before the neck: an engine that follows this order keeps less of one size while it looks at the other
         amplitude = self.amplitude.amplitude(self.look(photo, seen), photo)
         condition, guide, _, _ = self.maps(*seen)
         return condition, guide, amplitude
