@@ -150,8 +150,12 @@ def calm_moment(F: Float, steps: Float, clip_frames: float | None = None) -> int
 
     F, steps  (n, 2, h, w) displacements, periodic, and what they changed by in the frame before
     """
-    pace = np.linalg.norm(steps, axis=1).mean((1, 2))
-    return calmest(pace, np.linalg.norm(F - F.mean(0), axis=1).mean((1, 2)), clip_frames)
+    return calmest(*paces(F, steps), clip_frames)
+
+
+def paces(F: Float, steps: Float) -> tuple[Float, Float]:
+    """What `calmest` asks of moments: their pace and distance, (n,) each, means over the grid."""
+    return np.linalg.norm(steps, axis=1).mean((1, 2)), np.linalg.norm(F - F.mean(0), axis=1).mean((1, 2))
 
 
 def calmest(pace: Float, distance: Float, clip_frames: float | None = None) -> int:
