@@ -16,6 +16,7 @@ from stillwave.runtime import spectrum
 
 from .arrays import write_arrays
 from .clips import Clip, load_clip
+from .options import SAMPLES_OF_A_SEED, add_seed
 from .prepare.footage import VideoError
 from .prepare.prepared import is_prepared, load_prepared
 
@@ -146,12 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--without", nargs="*", default=[], help="clips to hold out")
     parser.add_argument("--frequencies", type=int, default=16, help="k = 0 counts; ablations want more")
+    add_seed(parser)
     args = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     clips = load_clips(args.clips, args.pool / "flow", tuple(args.without), args.frequencies)
     args.pool.mkdir(parents=True, exist_ok=True)
     np.save(args.pool / "scales.npy", frequency_scales(clips))
-    for index in tqdm(range(args.start, args.start + args.count)):
+    start = args.seed * SAMPLES_OF_A_SEED + args.start
+    for index in tqdm(range(start, start + args.count)):
         path = args.pool / f"{index:06d}.npz"
         if not path.exists():
             photo, volume = next(samples(clips, index, 1))

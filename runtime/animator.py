@@ -245,7 +245,8 @@ class Animator:
     ) -> "Layout | DeviceLayout":
         count, is_predicted = num_frequencies or self.manifest.num_frequencies, num_frequencies is None
         if self._device:
-            return self._device.layout(size, (count, 4, grid[1], grid[0]), self.manifest.num_frames, is_predicted)
+            shape = count, 4, grid[1], grid[0]
+            return self._device.layout(size, shape, self.manifest.num_frames, is_predicted, not is_predicted)
         return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes, is_guided)
 
     def _scene(
@@ -262,7 +263,8 @@ class Animator:
         assert isinstance(layout, Layout)
         height, width = layout.padded
         extent = height / layout.height, width / layout.width
-        padded = spectrum.resize_volume(volume, *layout.grid, extent)
+        sharpening = (0.0, 0.0) if is_predicted else spectrum.sharpening_of(volume.shape[2:], pixels.shape[:2])
+        padded = spectrum.resize_volume(volume, *layout.grid, extent, sharpening)
         padded = spectrum.start_from_photo(padded.copy() if padded is volume else padded)
         tile = (1, 3, layout.tile_rows, width)
         synthesis = self._engine("synthesis", "still", tile)

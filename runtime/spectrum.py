@@ -20,6 +20,7 @@ COARSE = 4  # grid cells a side: COHERENCE is blurred on a grid of these, in a t
 GRID_SIDES = (3, 16)  # least and most multiples that a side of the networks' grid is
 REFERENCE_SIDE = 256  # per-frequency scales s_k are px on a grid whose long side is this
 START_PACE = 0.65  # of the median pace: what a motion has at its first frame, at most
+SHARPENING = 5 / 12  # of a measured motion's cells against their neighbours, on a photo far finer than they are
 SPARSE = 8  # cells a side, of a grid of long side REFERENCE_SIDE, of which one is asked about pace
 
 
@@ -63,6 +64,13 @@ def start_from_photo(S: Float) -> Float:
     start = S[0, 0::2] + 2 * S[1:, 0::2].sum(0)
     S[:, 0::2] -= start / np.float32(2 * len(S) - 1)
     return S
+
+
+def measured_for(S: Float, photo: tuple[int, ...]) -> Float:
+    """A measured motion as it is rendered over a photo of (height, width), on its own grid: a copy."""
+    rows, columns = S.shape[2:]
+    sharpening = sharpening_of((rows, columns), photo)
+    return start_from_photo(np.array(resize_volume(S, rows, columns, sharpening=sharpening)))
 
 
 def coefficients_from_volume(S: Float, scales: Float) -> Float:
@@ -223,27 +231,51 @@ def _weigh(padded: Float, weights: Float, part: Float, out: Float) -> None:
         out += part
 
 
-def resize_volume(S: Float, height: int, width: int, extent: tuple[float, float] = (1.0, 1.0)) -> Float:
+def resize_volume(
+    S: Float,
+    height: int,
+    width: int,
+    extent: tuple[float, float] = (1.0, 1.0),
+    sharpening: tuple[float, float] = (0.0, 0.0),
+) -> Float:
     """The same motion on another grid; displacements scale with the size of a cell.
 
-    S        (K, 4, h, w) px of its grid
-    extent   how far the new grid reaches, in heights and widths of the old one; beyond the edge the
-             motion is that of the edge
-    returns  (K, 4, height, width) px of the new grid
+    S           (K, 4, h, w) px of its grid
+    extent      how far the new grid reaches, in heights and widths of the old one; beyond the edge the
+                motion is that of the edge
+    sharpening  down and across; see `sharpening_of`
+    returns     (K, 4, height, width) px of the new grid
     """
     h, w = S.shape[2:]
-    if (height, width) == (h, w) and extent == (1.0, 1.0):
+    if (height, width) == (h, w) and extent == (1.0, 1.0) and not any(sharpening):
         return S
-    out = interpolated(S, height, width, extent)
+    out = interpolated(S, height, width, extent, sharpening)
     out[:, :2] *= np.float32(width / (extent[1] * w))
     out[:, 2:] *= np.float32(height / (extent[0] * h))
     return out
 
 
-def interpolated(S: Float, height: int, width: int, extent: tuple[float, float] = (1.0, 1.0)) -> Float:
+def sharpening_of(grid: tuple[int, ...], photo: tuple[int, ...]) -> tuple[float, float]:
+    """How much a measured motion is sharpened down and across, of (rows, columns) over a photo of (height, width).
+
+    What is measured in a cell is a mean, and between means a renderer interpolates: both blur the edges
+    of what moves, not at all where a cell is a pixel, and most where it is many.
+    """
+    down, across = (SHARPENING * max(0.0, 1 - (n / side) ** 2) for n, side in zip(grid, photo, strict=True))
+    return down, across
+
+
+def interpolated(
+    S: Float,
+    height: int,
+    width: int,
+    extent: tuple[float, float] = (1.0, 1.0),
+    sharpening: tuple[float, float] = (0.0, 0.0),
+) -> Float:
     """Every plane of (K, C, h, w) on a grid of height x width."""
     h, w = S.shape[2:]
-    down, across = interpolation(h, height, extent[0]), interpolation(w, width, extent[1])
+    down = interpolation(h, height, extent[0], sharpening[0])
+    across = interpolation(w, width, extent[1], sharpening[1])
     half, out = np.empty((height, w), np.float32), np.empty((*S.shape[:2], height, width), np.float32)
     for source, target in zip(S.reshape(-1, h, w), out.reshape(-1, height, width), strict=True):
         half[:] = 0
@@ -255,10 +287,13 @@ def interpolated(S: Float, height: int, width: int, extent: tuple[float, float] 
     return out
 
 
-def interpolation(source: int, target: int, extent: float = 1.0) -> tuple[npt.NDArray[np.intp], Float]:
+def interpolation(
+    source: int, target: int, extent: float = 1.0, sharpening: float = 0.0
+) -> tuple[npt.NDArray[np.intp], Float]:
     """Linear interpolation of `source` cells at the centres of `target` cells; a mean where they are larger.
 
-    returns cells (n, target), which of the source make up each of the target, and their weights (n, target)
+    sharpening  what a cell is first raised by over each of its neighbours: (-q, 1 + 2 q, -q)
+    returns     cells (n, target), which of the source make up each of the target, and their weights (n, target)
     """
     cell = extent * source / target
     centres = np.clip((np.arange(target) + 0.5) * cell - 0.5, 0, source - 1)
@@ -266,9 +301,13 @@ def interpolation(source: int, target: int, extent: float = 1.0) -> tuple[npt.ND
     cells = np.ceil(centres - reach).astype(np.intp) + np.arange(int(2 * reach) + 1)[:, None]
     weights = np.maximum(0, 1 - np.abs(centres - cells) / reach)
     weights[(cells < 0) | (cells >= source)] = 0
+    weights /= weights.sum(0)
+    if sharpening:
+        cells = np.concatenate([cells[:1] - 1, cells, cells[-1:] + 1])
+        weights = np.pad(weights, ((1, 1), (0, 0)))
+        weights += sharpening * (2 * weights - np.roll(weights, 1, 0) - np.roll(weights, -1, 0))
     used = weights.any(1)
-    normalised: Float = (weights / weights.sum(0))[used].astype(np.float32)
-    return cells[used].clip(0, source - 1), normalised
+    return cells[used].clip(0, source - 1), weights[used].astype(np.float32)
 
 
 def network_grid(width: int, height: int, multiple: int = 32) -> tuple[int, int]:

@@ -65,11 +65,11 @@ class SceneFrames:
 
 def compare_clip(animator: Animator, clip: Clip, num_frames: int) -> dict[str, float]:
     """Means over frames. Average splatting moves by F_t - F_0; `start_gain_db` is what it gains by the motion
-    the runtime renders, `spectrum.start_from_photo`; the rest of `gain_db` is the network's.
+    the runtime renders, `spectrum.measured_for`; the rest of `gain_db` is the network's.
     """
     T, photo = len(clip.frames), clip.frames[0]
     motion = spectrum.motion_from_volume(clip.volume, T)
-    started = spectrum.motion_from_volume(spectrum.start_from_photo(clip.volume.copy()), T)
+    started = spectrum.motion_from_volume(spectrum.measured_for(clip.volume, photo.shape[:2]), T)
     motion -= motion[:1]
     moving = at_size(np.linalg.norm(motion, axis=1).mean(0), photo) > MOVING_PX
     rows = []

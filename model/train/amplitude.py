@@ -20,6 +20,7 @@ from ..evaluate.measures import compare_motion
 from ..evaluate.motion import photo_gradient
 from ..evaluate.table import print_table
 from ..image_encoder import ImageEncoder, photo_planes
+from ..options import parse
 from ..presets import PRESETS
 from ..samples import load_clips
 from .calibration import Calibration, Prediction, calibrate, volume_of
@@ -72,14 +73,14 @@ def shares(sources: np.ndarray) -> np.ndarray:
     return share
 
 
-def train_heads(cells: Cells, folder: Path, name: str, steps: int) -> AmplitudeHeads:
-    torch.manual_seed(0)
+def train_heads(cells: Cells, folder: Path, name: str, steps: int, seed: int = 0) -> AmplitudeHeads:
+    torch.manual_seed(seed)
     heads = AmplitudeHeads((cells.near.shape[1], cells.far.shape[1]), cells.bands.shape[1])
     drawn = torch.multinomial(cells.chance, 20_000, replacement=True)
     for part, features in ((heads.near, cells.near), (heads.far, cells.far)):
         part.mean.copy_(features[drawn].float().mean(0)[:, None])
         part.deviation.copy_(features[drawn].float().std(0)[:, None] + 1e-3)
-    run = Run(folder, name, heads, [{"params": list(heads.parameters()), "lr": 3e-3}], steps, ema=0.98)
+    run = Run(folder, name, heads, [{"params": list(heads.parameters()), "lr": 3e-3}], steps, 0.98, seed)
     for _ in run:
         near, far, exceeds, bands = run.place(*cells.batch(run.share(BATCH)))
         logits, predicted_bands = (torch.stack(both) for both in zip(heads.near(near), heads.far(far), strict=True))
@@ -121,13 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="stillwave train amplitude", description=__doc__)
     parser.add_argument("clips", type=Path)
     parser.add_argument("-o", "--run", type=Path, required=True)
-    parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--cache", type=Path, help="where the clips' flow is kept; default: RUN/pool/flow")
     parser.add_argument("--without", nargs="*", default=[], help="clips to hold out")
     parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
-    torch.set_num_threads(args.threads)
+    args = parse(parser, arguments)
 
     scales = torch.from_numpy(np.load(args.run / "scales.npy"))[1:]
     encoder = load_average(args.run, "encoder", ImageEncoder(PRESETS[args.preset]))
@@ -136,12 +134,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     predictions = []  # of each fold, by heads that have not seen its photos
     for i, fold in enumerate(folds):
         cells = Cells(args.run / "cells", scales, [c.video or c.name for c in fold])
-        heads = train_heads(cells, args.run / "folds", f"amplitude{i}", args.steps)
+        heads = train_heads(cells, args.run / "folds", f"amplitude{i}", args.steps, args.seed)
         predictions.append([predict(encoder, heads, clip) for clip in fold])
     rows = held_out_measures(folds, predictions)
     print_table(rows)
     calibration = calibrate([p for fold in predictions for p in fold])
-    train_heads(Cells(args.run / "cells", scales), args.run, "amplitude", args.steps)
+    train_heads(Cells(args.run / "cells", scales), args.run, "amplitude", args.steps, args.seed)
     save_calibration(args.run / "amplitude.pt", calibration)
     summary = {"gain": calibration.gain, "tilt": calibration.tilt.tolist()}
     (args.run / "amplitude.json").write_text(json.dumps({"held_out": rows, **summary}, indent=1))

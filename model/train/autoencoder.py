@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..autoencoder import Autoencoder
 from ..image_encoder import ImageEncoder
+from ..options import parse
 from ..presets import PRESETS
 from .pool import Pool
 from .run import Run, half_precision, load_average
@@ -46,14 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pool", type=Path)
     parser.add_argument("-o", "--run", type=Path, required=True)
-    parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--decoder-only", action="store_true", help="go on once latents were made: they stay valid")
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
-    torch.manual_seed(1)
-    torch.set_num_threads(args.threads)
+    args = parse(parser, arguments)
 
     preset = PRESETS[args.preset]
     image_encoder = load_average(args.run, "encoder", ImageEncoder(preset))
@@ -65,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [{"params": list(autoencoder.parameters()), "lr": 1e-3}],
         args.steps,
         ema=0.995,
-        seed=1,
+        seed=args.seed,
     )
     image_encoder.to(run.device)
     if args.decoder_only:

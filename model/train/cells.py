@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as functional
@@ -20,6 +19,7 @@ from ..arrays import write_arrays
 from ..clips import FLOW_SIZE, Clip, read_frames
 from ..evaluate.motion import PHOTOS
 from ..image_encoder import ImageEncoder
+from ..options import SAMPLES_OF_A_SEED, parse
 from ..presets import PRESETS
 from ..samples import load_clips, sample_from_clip, sample_from_scene
 from .run import half_precision, load_average
@@ -85,25 +85,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="stillwave train cells", description=__doc__)
     parser.add_argument("clips", type=Path)
     parser.add_argument("-o", "--run", type=Path, required=True, help="where the image encoder was trained")
-    parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--cache", type=Path, help="where the clips' flow is kept; default: RUN/pool/flow")
     parser.add_argument("--still", type=Path, help="folder of photos in which nothing moves")
     parser.add_argument("--without", nargs="*", default=[], help="clips to hold out")
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--count", type=int, default=2000)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
-    cv2.setNumThreads(1)
-    torch.set_num_threads(args.threads)
+    args = parse(parser, arguments)
 
     encoder = load_average(args.run, "encoder", ImageEncoder(PRESETS[args.preset]))
     encoder = encoder.to(memory_format=torch.channels_last)
     clips = load_clips(args.clips, args.cache or args.run / "pool" / "flow", tuple(args.without))
     folder = args.run / "cells"
     folder.mkdir(parents=True, exist_ok=True)
-    draws = {index: partial(draw, clips, index) for index in range(args.start, args.start + args.count)}
+    first = args.seed * SAMPLES_OF_A_SEED
+    start, still = first + args.start, first + FIRST_STILL
+    draws = {index: partial(draw, clips, index) for index in range(start, start + args.count)}
     for i, photo in enumerate(still_clips(args.still) if args.still else []):
-        for number in range(FIRST_STILL + i * STILL_SAMPLES, FIRST_STILL + (i + 1) * STILL_SAMPLES):
+        for number in range(still + i * STILL_SAMPLES, still + (i + 1) * STILL_SAMPLES):
             draws[number] = partial(draw_still, photo, number)
     for number, sample in tqdm(draws.items(), mininterval=10):
         path = folder / f"{number:07d}.npz"

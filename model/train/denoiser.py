@@ -17,6 +17,7 @@ from stillwave.runtime.sampler import Schedule
 
 from ..denoiser import Denoiser
 from ..image_encoder import ImageEncoder
+from ..options import parse
 from ..presets import PRESETS
 from .run import Run, half_precision, load_average
 
@@ -77,23 +78,20 @@ def velocity_loss(
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--coordination-steps", type=int, default=1500)
     parser.add_argument("--photos", type=int, default=24)
     parser.add_argument("--slices", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
-    torch.manual_seed(2)
-    torch.set_num_threads(args.threads)
+    args = parse(parser, arguments)
 
     preset = PRESETS[args.preset]
-    latents = Latents(args.run / "latents", seed=2)
+    latents = Latents(args.run / "latents", args.seed)
     signal = torch.from_numpy(Schedule().signal()).float()
     whole = preset.slices == "one volume"
     sizes, slices = (preset.as_one_volume, None) if whole else (preset, args.slices)
     denoiser = Denoiser(sizes, ImageEncoder(preset).condition_channels).to(memory_format=torch.channels_last)
-    run = Run(args.run, "slices", denoiser, [{"params": list(denoiser.parameters()), "lr": 6e-4}], args.steps)
+    learned = [{"params": list(denoiser.parameters()), "lr": 6e-4}]
+    run = Run(args.run, "slices", denoiser, learned, args.steps, seed=args.seed)
     latents.rng, signal = run.rng, signal.to(run.device)
     for step in run:
         if step % 50 == 0:
@@ -110,7 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     mixing = denoiser.frequency_attention()
     for parameter in mixing:
         parameter.requires_grad_(True)
-    run = Run(args.run, "denoiser", denoiser, [{"params": mixing, "lr": 5e-4}], args.coordination_steps)
+    learned = [{"params": mixing, "lr": 5e-4}]
+    run = Run(args.run, "denoiser", denoiser, learned, args.coordination_steps, seed=args.seed)
     latents.rng = run.rng
     photos = max(1, args.photos * args.slices // preset.num_slices)
     for step in run:

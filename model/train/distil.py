@@ -23,6 +23,7 @@ from stillwave.runtime.sampler import Schedule, initial_noise, sampler_steps
 from ..arrays import write_arrays
 from ..denoiser import Denoiser
 from ..image_encoder import ImageEncoder
+from ..options import parse
 from ..presets import PRESETS
 from .run import Run, half_precision, load_average
 
@@ -67,14 +68,14 @@ def write_trajectories(run: Path, denoiser: Denoiser, count: int, guidance: floa
     folder = run / "trajectories"
     folder.mkdir(exist_ok=True)
     conditions = sorted((run / "latents").glob("*.npz"))[:count]
-    for number, source in enumerate(tqdm(conditions, desc="trajectories", mininterval=10)):
+    for source in tqdm(conditions, desc="trajectories", mininterval=10):
         path = folder / source.name
         if path.exists():
             continue
         with np.load(source) as row:
             condition = torch.from_numpy(row["condition"]).float()[None]
         shape = (denoiser.num_slices, denoiser.latents_in.in_channels, *condition.shape[2:])
-        noise = torch.from_numpy(initial_noise(FIRST_SEED + number, shape))
+        noise = torch.from_numpy(initial_noise(FIRST_SEED + int(source.stem), shape))
         states = guided_states(denoiser, condition, noise, STEPS, PARTS, guidance)
         write_arrays(path, states=states.numpy().astype(np.float16), condition=condition[0].numpy().astype(np.float16))
     return [folder / source.name for source in conditions]
@@ -97,21 +98,19 @@ def batch(paths: list[Path], count: int, rng: np.random.Generator) -> tuple[Tens
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="stillwave train distil", description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--trajectories", type=int, default=200)
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
     parser.add_argument("--steps", type=int, default=600, help="of training")
     parser.add_argument("--photos", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
-    torch.set_num_threads(args.threads)
+    args = parse(parser, arguments)
 
     preset = PRESETS[args.preset]
     denoiser = Denoiser(preset, ImageEncoder(preset).condition_channels).to(memory_format=torch.channels_last)
     load_average(args.run, "denoiser", denoiser)
     paths = write_trajectories(args.run, denoiser, args.trajectories, args.guidance)
     denoiser.train().requires_grad_(True)
-    run = Run(args.run, "distilled", denoiser, [{"params": list(denoiser.parameters()), "lr": 2e-4}], args.steps, 0.99)
+    learned = [{"params": list(denoiser.parameters()), "lr": 2e-4}]
+    run = Run(args.run, "distilled", denoiser, learned, args.steps, 0.99, args.seed)
     for _ in run:
         latents, timesteps, condition, velocity = run.place(*batch(paths, run.share(args.photos), run.rng))
         with half_precision():

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as functional
 
 from ..image_encoder import ImageEncoder
+from ..options import parse
 from ..presets import PRESETS
 from .pool import Pool
 from .run import Run, half_precision
@@ -23,15 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pool", type=Path)
     parser.add_argument("-o", "--run", type=Path, required=True)
-    parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--encoder-weights", type=Path, required=True)
     parser.add_argument("--segmenter-weights", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
-    torch.manual_seed(0)
-    torch.set_num_threads(args.threads)
+    args = parse(parser, arguments)
 
     encoder = ImageEncoder(PRESETS[args.preset]).to(memory_format=torch.channels_last)
     encoder.trunk.load(args.encoder_weights)
@@ -42,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for network in (*pretrained, encoder.amplitude):  # the amplitude is a stage of its own
         network.requires_grad_(False)
     learned = [p for p in encoder.parameters() if p.requires_grad]
-    run = Run(args.run, "encoder", encoder, [{"params": learned, "lr": 1e-3}], args.steps, ema=0.99)
+    run = Run(args.run, "encoder", encoder, [{"params": learned, "lr": 1e-3}], args.steps, 0.99, args.seed)
 
     pool = Pool(args.pool, seed=run.rng, preset=PRESETS[args.preset])
     for step in run:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as functional
@@ -23,6 +22,7 @@ from tqdm import tqdm
 from stillwave.kernels import splat
 from stillwave.runtime.motion import COVER
 
+from ..options import parse
 from ..presets import PRESETS
 from ..renderer import AROUND, NEAR, STILL_PX, SUMS, Gates, Renderer, features, filled, moves_now
 from ..samples import load_clips
@@ -145,15 +145,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pool", type=Path, required=True, help="where the clips' flow is kept")
     parser.add_argument("--pairs", type=Path, help="rendered scenes (stillwave.model.train.pairs)")
     parser.add_argument("-o", "--run", type=Path, required=True)
-    parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--without", nargs="*", default=[], help="clips to hold out, and to report")
     parser.add_argument("--steps", type=int, default=1200)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
-    torch.manual_seed(3)
-    torch.set_num_threads(args.threads)
-    cv2.setNumThreads(1)
-    rng = np.random.default_rng(3)
+    args = parse(parser, arguments)
+    rng = np.random.default_rng(args.seed)
     args.run.mkdir(parents=True, exist_ok=True)
 
     renderer = Renderer(PRESETS[args.preset])

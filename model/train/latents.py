@@ -15,6 +15,7 @@ from tqdm import tqdm
 from ..arrays import write_arrays
 from ..autoencoder import Autoencoder
 from ..image_encoder import ImageEncoder
+from ..options import parse
 from ..presets import PRESETS
 from .pool import Pool
 from .run import half_precision, load_average
@@ -24,10 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pool", type=Path)
     parser.add_argument("-o", "--run", type=Path, required=True)
-    parser.add_argument("--preset", choices=PRESETS, default="edge")
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
-    torch.set_num_threads(args.threads)
+    args = parse(parser, arguments)
 
     preset = PRESETS[args.preset]
     image_encoder = load_average(args.run, "encoder", ImageEncoder(preset)).to(memory_format=torch.channels_last)

@@ -18,7 +18,9 @@ from stillwave.runtime.motion import activity_from_weight, importance_from_weigh
 
 from ..arrays import write_arrays
 from ..clips import Clip
+from ..options import SAMPLES_OF_A_SEED, add_seed
 
+FIRST_SCENE = 2_000_000
 CROP = (192, 128)  # width, height, px of the frame
 TIMES_FOR_WEIGHT = 15
 STRIDE = 20  # frames between the start frames of a clip
@@ -58,7 +60,8 @@ class Starts:
         T = len(clip.frames)
         if (which, s) not in self.kept:
             # what frame 0 measures says where the photo lies; from other frames that is derived, and anchored
-            photo, volume = clip.start(s) if s else (clip.frames[0], spectrum.start_from_photo(clip.volume.copy()))
+            photo, volume = clip.start(s) if s else (clip.frames[0], clip.volume)
+            volume = spectrum.measured_for(volume, photo.shape[:2])
             times = np.linspace(0, T, TIMES_FOR_WEIGHT, endpoint=False)
             weight = np.mean([np.linalg.norm(motion_at(volume, u, T), axis=0) for u in times], 0)
             self.kept[which, s] = photo, volume.astype(np.float16), weight
@@ -145,13 +148,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--pairs", type=Path, required=True)
     parser.add_argument("--count", type=int, default=400)
+    add_seed(parser)
     args = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     args.pairs.mkdir(parents=True, exist_ok=True)
-    for seed in tqdm(range(2_000_000, 2_000_000 + args.count), mininterval=10):
-        path = args.pairs / f"{seed}.npz"
+    first = FIRST_SCENE + args.seed * SAMPLES_OF_A_SEED
+    for number in tqdm(range(first, first + args.count), mininterval=10):
+        path = args.pairs / f"{number}.npz"
         if not path.exists():
-            render_scene(seed, path)
+            render_scene(number, path)
 
 
 if __name__ == "__main__":

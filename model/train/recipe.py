@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import samples
-from ..presets import PRESETS
+from ..options import parse
 from . import amplitude, autoencoder, cells, denoiser, distil, encoder, gates, latents, pairs, renderer
 
 # what ablations.py trains a share of
@@ -22,21 +22,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="stillwave train all", description=__doc__)
     parser.add_argument("clips", help="folder of static-camera loops")
     parser.add_argument("-o", "--run", type=Path, required=True)
-    parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--encoder-weights", required=True, help="MobileNetV2: TFLite or a torchvision state dict")
     parser.add_argument("--segmenter-weights", required=True, help="DeepLab v3 on MobileNetV2: TFLite")
     parser.add_argument("--still", help="folder of photos in which nothing moves")
     parser.add_argument("--scale", type=float, default=1.0, help="of every count and number of steps")
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
+    args = parse(parser, arguments)
 
     def times(count: int) -> str:
         return str(max(1, round(count * args.scale)))
 
     pool, rendered, run = str(args.run / "pool"), str(args.run / "pairs"), str(args.run)
-    shared = ["-o", run, "--preset", args.preset, "--threads", str(args.threads)]
+    seed = ["--seed", str(args.seed)]
+    shared = ["-o", run, "--preset", args.preset, "--threads", str(args.threads), *seed]
     image_networks = ["--encoder-weights", args.encoder_weights, "--segmenter-weights", args.segmenter_weights]
-    samples.main([args.clips, "-o", pool, "--count", times(SAMPLES)])
+    samples.main([args.clips, "-o", pool, "--count", times(SAMPLES), *seed])
     shutil.copy(args.run / "pool" / "scales.npy", args.run)
     encoder.main([pool, *shared, *image_networks, "--steps", times(ENCODER_STEPS)])
     cells.main([args.clips, *shared, "--count", times(2000), *(["--still", args.still] if args.still else [])])
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     latents.main([pool, *shared])
     denoiser.main([*shared[1:], "--steps", times(SLICES_STEPS), "--coordination-steps", times(COORDINATION_STEPS)])
     distil.main([*shared[1:], "--trajectories", times(160), "--steps", times(600)])
-    pairs.main(["-o", rendered, "--count", times(64)])
+    pairs.main(["-o", rendered, "--count", times(64), *seed])
     data = ["--pool", pool, "--pairs", rendered]
     gates.main([args.clips, *shared, *data, "--steps", times(1200)])
     renderer.main([args.clips, *shared, *data, "--perceptual-weights", args.encoder_weights, "--steps", times(150)])

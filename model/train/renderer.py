@@ -7,13 +7,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ..mobilenet import MobileNetV2
+from ..options import parse
 from ..presets import PRESETS
 from ..renderer import STILL_PX, Renderer, moves_now
 from ..samples import load_clips
@@ -70,24 +70,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pool", type=Path, required=True, help="where the clips' flow is kept")
     parser.add_argument("--pairs", type=Path, help="rendered scenes (stillwave.model.train.pairs)")
     parser.add_argument("-o", "--run", type=Path, required=True)
-    parser.add_argument("--preset", choices=PRESETS, default="edge")
     parser.add_argument("--perceptual-weights", type=Path, required=True)
     parser.add_argument("--without", nargs="*", default=[], help="clips to hold out")
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=3e-4)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(arguments)
-    torch.manual_seed(3)
-    torch.set_num_threads(args.threads)
-    cv2.setNumThreads(1)
+    args = parse(parser, arguments)
 
     starts = Starts(load_clips(args.clips, args.pool / "flow", tuple(args.without)))
     perceptual = PerceptualLoss(args.perceptual_weights)
     renderer = Renderer(PRESETS[args.preset]).to(memory_format=torch.channels_last)
     if (args.run / "gates.pt").exists():
         renderer.load_state_dict(torch.load(args.run / "gates.pt", weights_only=True)["average"])
-    run = Run(args.run, "renderer", renderer, [{"params": list(renderer.parameters()), "lr": args.rate}], args.steps)
+    learned = [{"params": list(renderer.parameters()), "lr": args.rate}]
+    run = Run(args.run, "renderer", renderer, learned, args.steps, seed=args.seed)
     perceptual.to(run.device)
     measured = {"feature": float("nan"), "gain_db": float("nan")}
     for step in run:

@@ -9,6 +9,7 @@ from stillwave.kernels import cuda
 
 from ..errors import BudgetError
 from ..memory import Buffer, Plan, format_bytes, place
+from ..spectrum import sharpening_of
 from .contract import ALIGNMENT
 from .tables import Tables
 
@@ -22,6 +23,7 @@ class DeviceLayout:
     """A frame, padded to `multiple`, and its motion grid. There are no tiles: a frame is made whole.
 
     keeps_volume      whether the host has no copy, and may ask for one later
+    is_measured       whether the volume is sharpened; see `spectrum.sharpening_of`
     is_half           whether the synthesis reads float16
     pyramid_bytes     workspaces of the engines, which never run together
     """
@@ -36,6 +38,7 @@ class DeviceLayout:
     multiple: int
     is_half: bool
     keeps_volume: bool = False
+    is_measured: bool = False
     pyramid_bytes: int = 0
     synthesis_bytes: int = 0
 
@@ -56,9 +59,11 @@ class DeviceLayout:
 
     def tables(self) -> Tables:
         """What brings the volume to the frame's grid."""
-        tables = Tables()
+        tables, sharpening = Tables(), (0.0, 0.0)
+        if self.is_measured:
+            sharpening = sharpening_of(self.volume_grid, (self.height, self.width))
         for i, axis in enumerate(("rows", "columns")):
-            tables.add_axis(axis, self.volume_grid[i], self.grid[i], self.extent[i])
+            tables.add_axis(axis, self.volume_grid[i], self.grid[i], self.extent[i], sharpening[i])
         return tables
 
     def buffers(self) -> dict[str, tuple[int, int, int]]:

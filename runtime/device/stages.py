@@ -74,7 +74,8 @@ class DeviceStages:
         """pixels uint8 (H, W, 3), volume (K, 4, h, w) px of a grid over the photo; one of `predict` stays here."""
         self.device.make_current()
         height, width = pixels.shape[:2]
-        layout = self.layout((width, height), volume.shape, num_frames, isinstance(volume, DeviceVolume))
+        keeps_volume = isinstance(volume, DeviceVolume)
+        layout = self.layout((width, height), volume.shape, num_frames, keeps_volume, not is_predicted)
         renderer = DeviceRenderer(self._path(layout), pixels, volume, self._keep)
         self._renderers.add(renderer)
         return DeviceScene(renderer, num_frames, fps, is_predicted)
@@ -111,7 +112,9 @@ class DeviceStages:
             self._spare.close()
             self._spare = None
 
-    def layout(self, size: Size, volume_shape: tuple[int, ...], num_frames: int, keeps_volume: bool) -> DeviceLayout:
+    def layout(
+        self, size: Size, volume_shape: tuple[int, ...], num_frames: int, keeps_volume: bool, is_measured: bool
+    ) -> DeviceLayout:
         """Sizes of a scene, without the engines' workspaces; refused where not even that fits."""
         manifest, (width, height) = self.manifest, size
         outputs, multiple = manifest.networks["pyramid"].outputs, manifest.render.feature_multiple
@@ -126,6 +129,7 @@ class DeviceStages:
             multiple=multiple,
             is_half=manifest.networks["synthesis"].inputs["level0"].dtype == "float16",
             keeps_volume=keeps_volume,
+            is_measured=is_measured,
         )
         self._check_scene(layout)
         return layout

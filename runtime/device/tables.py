@@ -23,9 +23,9 @@ class Tables:
         self._parts[name] = self.nbytes, np.ascontiguousarray(values)
         self.nbytes += -(-values.nbytes // ALIGNMENT) * ALIGNMENT
 
-    def add_axis(self, name: str, size: int, size_out: int, extent: float = 1.0) -> None:
+    def add_axis(self, name: str, size: int, size_out: int, extent: float = 1.0, sharpening: float = 0.0) -> None:
         """Of an interpolation; see `spectrum.interpolation`."""
-        cells, weights = interpolation(size, size_out, extent)
+        cells, weights = interpolation(size, size_out, extent, sharpening)
         self.add(f"{name} cells", cells.astype(np.int32))
         self.add(f"{name} weights", weights)
         self._axes[name] = size, size_out, len(cells)
