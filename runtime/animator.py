@@ -102,7 +102,8 @@ class Animator:
     ) -> Scene:
         """Render a motion that came from elsewhere, (K, 4, h, w) px on any grid over the whole photo.
 
-        is_predicted  by `predict`: loops may begin with any of its moments, not only with its frame 0
+        is_predicted  by `predict`: loops may begin with any of its moments, not only with its frame 0, and it
+                      is rendered as it is; a measured motion is sharpened to the photo (`spectrum.sharpening_of`)
         """
         with Photo(photo, size, LONGEST_SIDE) as opened:
             volume = check_volume(spectral_volume, opened.size)

@@ -258,8 +258,8 @@ def resize_volume(
 def sharpening_of(grid: tuple[int, ...], photo: tuple[int, ...]) -> tuple[float, float]:
     """How much a measured motion is sharpened down and across, of (rows, columns) over a photo of (height, width).
 
-    What is measured in a cell is a mean, and between means a renderer interpolates: both blur the edges
-    of what moves, not at all where a cell is a pixel, and most where it is many.
+    Optical flow is smooth, a cell holds its mean, and between means a renderer interpolates: all of it blurs
+    the edges of what moves. Where a cell is a pixel nothing is changed: such a motion may be exact.
     """
     down, across = (SHARPENING * max(0.0, 1 - (n / side) ** 2) for n, side in zip(grid, photo, strict=True))
     return down, across

@@ -31,7 +31,7 @@ from .pairs import SCENE_TIMES, Starts, pair_from_file, planes
 FRAMES, PIXELS = 8, 1500  # of every clip, pixels with their neighbours; scenes give half as many of every frame
 GROUPS, SCENES = 6, 3  # clips and scenes a step
 SCENE_WEIGHT = 0.3
-SHARPNESS = 0.15  # what a squared e-fold of sharpness costs, in e-folds of squared error
+SHARPNESS = 0.4  # what a squared e-fold of sharpness costs, in e-folds of squared error
 WEIGHT_DECAY = 0.3  # little data, and motion larger than any in it is met
 QUIET = 1e-8  # power of a Laplacian, of colours 0..1, below which there is nothing to see
 FLOOR = 0.02  # of a picture's error: what is nearly right already does not count for more

@@ -24,6 +24,17 @@ def test_first_frame_is_the_photo(animator, photo, swaying) -> None:
     assert psnr(first[:, :56], photo[:, :56]) >= 40  # never moves
 
 
+def test_a_measured_motion_is_sharpened_and_a_predicted_one_is_not(animator, photo, swaying) -> None:
+    measured = spectrum.measured_for(swaying, photo.shape[:2])
+    assert np.abs(measured - swaying).max() > 0.01
+    with animator.scene(photo, measured, is_predicted=True) as want, animator.scene(photo, swaying) as got:
+        np.testing.assert_allclose(got.frame(37.5).astype(int), want.frame(37.5), atol=1)
+        assert (got.frame(37.5) != photo).any()
+        np.testing.assert_array_equal(got.spectral_volume, swaying)  # files keep what was measured
+    with animator.scene(photo, swaying, is_predicted=True) as predicted, animator.scene(photo, swaying) as other:
+        assert (predicted.frame(37.5) != other.frame(37.5)).any()
+
+
 def test_what_never_moves_stays(animator, photo, swaying) -> None:
     with animator.scene(photo, swaying) as scene:
         assert psnr(scene.frame(50.0)[:, :56], photo[:, :56]) >= 40

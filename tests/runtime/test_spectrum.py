@@ -211,17 +211,40 @@ def test_blur_is_a_gaussian() -> None:
     np.testing.assert_allclose(spectrum.blur(S, 2.5), expected, atol=0.01)
 
 
+@pytest.mark.parametrize("sharpening", [0.0, 0.3])
 @pytest.mark.parametrize("extent", [1.0, 1.3])
 @pytest.mark.parametrize(("source", "target"), [(7, 7), (7, 20), (20, 7), (160, 144), (2, 33), (33, 2), (1, 5)])
-def test_interpolation_is_linear_or_a_mean(source: int, target: int, extent: float) -> None:
-    """Against the product of the dense matrix of the same weights."""
+def test_interpolation_is_linear_or_a_mean(source: int, target: int, extent: float, sharpening: float) -> None:
+    """Against the product of the dense matrices of the same weights: first sharpened, beyond its ends as at them."""
     cell = extent * source / target
     centres = ((np.arange(target) + 0.5) * cell - 0.5).clip(0, source - 1)
     matrix = np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(source)) / max(1, cell))
-    cells, weights = spectrum.interpolation(source, target, extent)
+    edge = np.pad(np.eye(source), ((1, 1), (0, 0)), mode="edge")
+    matrix = matrix / matrix.sum(1, keepdims=True) @ (edge[1:-1] - sharpening * np.diff(edge, 2, axis=0))
+    cells, weights = spectrum.interpolation(source, target, extent, sharpening)
     found = np.zeros((target, source))
     np.add.at(found, (np.arange(target), cells), weights)
-    np.testing.assert_allclose(found, matrix / matrix.sum(1, keepdims=True), atol=1e-6)
+    np.testing.assert_allclose(found, matrix, atol=1e-6)
+
+
+@pytest.mark.parametrize("blur", [1.0, 2.0])
+def test_sharpening_brings_back_part_of_an_edge_that_was_measured_smoothly(blur: float) -> None:
+    edge = np.sign(np.arange(128, dtype=np.float32) - 63.5)
+    kernel = np.exp(-0.5 * (np.arange(-8, 9) / blur) ** 2)
+    smooth = np.convolve(np.pad(edge, 8, mode="edge"), kernel / kernel.sum(), "valid")
+    measured = np.broadcast_to(smooth.reshape(64, 2).mean(1) / 2, (2, 4, 8, 64)).astype(np.float32)
+    kinds = (0.0, 0.0), spectrum.sharpening_of((8, 64), (16, 128))
+    planes = [spectrum.resize_volume(measured, 8, 128, sharpening=kind)[0, 0, 4] for kind in kinds]
+    blurred, sharp = (np.linalg.norm((plane - edge)[32:96]) for plane in planes)
+    assert sharp < 0.9 * blurred
+
+
+def test_what_is_sharpened_is_what_is_coarser_than_the_photo() -> None:
+    assert spectrum.sharpening_of((144, 256), (144, 256)) == (0, 0)
+    assert spectrum.sharpening_of((144, 256), (72, 128)) == (0, 0)
+    half, far = spectrum.sharpening_of((144, 256), (288, 512_000))
+    assert half == pytest.approx(0.75 * spectrum.SHARPENING)
+    assert far == pytest.approx(spectrum.SHARPENING)
 
 
 def test_blur_keeps_what_is_even() -> None:
