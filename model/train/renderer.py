@@ -23,7 +23,7 @@ from .gates import QUIET
 from .pairs import Starts, batch
 from .run import Run, half_precision
 
-SHARPNESS = 0.2  # as in gates.py; half as much keeps what features of an image network ask for already
+SHARPNESS = 0.2  # as in gates.py; half as much, for the features of an image network ask for some of it
 FEATURES_EVERY = 4  # steps: the perceptual loss costs as much as the renderer
 
 
