@@ -264,7 +264,7 @@ class Animator:
         assert isinstance(layout, Layout)
         height, width = layout.padded
         extent = height / layout.height, width / layout.width
-        sharpening = (0.0, 0.0) if is_predicted else spectrum.sharpening_of(volume.shape[2:], pixels.shape[:2])
+        sharpening = (0.0, 0.0) if is_predicted else spectrum.sharpening_of(volume, pixels.shape[:2])
         padded = spectrum.resize_volume(volume, *layout.grid, extent, sharpening)
         padded = spectrum.start_from_photo(padded.copy() if padded is volume else padded)
         tile = (1, 3, layout.tile_rows, width)

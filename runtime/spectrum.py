@@ -69,8 +69,7 @@ def start_from_photo(S: Float) -> Float:
 def measured_for(S: Float, photo: tuple[int, ...]) -> Float:
     """A measured motion as it is rendered over a photo of (height, width), on its own grid: a copy."""
     rows, columns = S.shape[2:]
-    sharpening = sharpening_of((rows, columns), photo)
-    return start_from_photo(np.array(resize_volume(S, rows, columns, sharpening=sharpening)))
+    return start_from_photo(np.array(resize_volume(S, rows, columns, sharpening=sharpening_of(S, photo))))
 
 
 def coefficients_from_volume(S: Float, scales: Float) -> Float:
@@ -255,14 +254,28 @@ def resize_volume(
     return out
 
 
-def sharpening_of(grid: tuple[int, ...], photo: tuple[int, ...]) -> tuple[float, float]:
-    """How much a measured motion is sharpened down and across, of (rows, columns) over a photo of (height, width).
+def sharpening_of(S: Float, photo: tuple[int, ...]) -> tuple[float, float]:
+    """How much a measured motion (K, 4, h, w) is sharpened down and across, for a photo of (height, width).
 
     Optical flow is smooth, a cell holds its mean, and between means a renderer interpolates: all of it blurs
-    the edges of what moves. Where a cell is a pixel nothing is changed: such a motion may be exact.
+    the edges of what moves. Of a motion that is not smooth nothing is changed, nor where a cell is a pixel.
     """
-    down, across = (SHARPENING * max(0.0, 1 - (n / side) ** 2) for n, side in zip(grid, photo, strict=True))
+    down, across = (
+        SHARPENING * smoothness(S, axis) * max(0.0, 1 - (S.shape[axis] / side) ** 2)
+        for axis, side in zip((2, 3), photo, strict=True)
+    )
     return down, across
+
+
+def smoothness(S: Float, axis: int) -> float:
+    """0 where S (K, 4, h, w) goes in steps from cell to cell, 1 where it goes in slopes, 3 cells wide and more.
+
+    Cells two apart differ by 4 times the squares that neighbours differ by on a slope, by twice as much
+    around a step, and by as much where there is only noise.
+    """
+    lines = [np.moveaxis(slice_, axis - 1, 0) for slice_ in S]
+    near, far = (sum(float(np.square(x[n:] - x[:-n]).sum()) for x in lines) for n in (1, 2))
+    return min(max(far / near - 2, 0.0), 1.0) if near else 0.0
 
 
 def interpolated(

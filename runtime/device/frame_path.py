@@ -17,7 +17,7 @@ from stillwave.kernels.cuda import FrameChoice, Launch
 
 from ..errors import BackendError
 from ..motion import COVER, DOUBT, REACH, WEIGHT_EXPONENT
-from ..spectrum import REFERENCE_SIDE, Float
+from ..spectrum import REFERENCE_SIDE, Float, sharpening_of
 from .contract import Device, DeviceEngine, Event, Graph, Kernels, Replay, Stream
 from .layout import PASS, DeviceLayout
 from .volume import DeviceVolume
@@ -109,11 +109,14 @@ class FramePath:
         """The volume on the frame's grid, beginning at the photo: `resize_volume` and `start_from_photo`."""
         a, K = self.at, self.layout.num_frequencies
         (h, w), (rows, columns) = self.layout.grid, self.layout.volume_grid
+        sharpening = 0.0, 0.0
         if isinstance(volume, DeviceVolume):
             self.stream.copy(a["volume"], volume.address, 16 * K * rows * columns)
         else:
             self.stream.copy_in(a["volume"], np.ascontiguousarray(volume, np.float32))
-        tables, (down, across) = self.layout.tables(), self.layout.extent
+            if self.layout.is_measured:
+                sharpening = sharpening_of(volume, (self.layout.height, self.layout.width))
+        tables, (down, across) = self.layout.tables(sharpening), self.layout.extent
         tables.put(a["tables"], self.stream)
         self.stream.clear(a["largest"], 4)
         to_xy = w / (across * columns), h / (down * rows)

@@ -9,7 +9,6 @@ from stillwave.kernels import cuda
 
 from ..errors import BudgetError
 from ..memory import Buffer, Plan, format_bytes, place
-from ..spectrum import sharpening_of
 from .contract import ALIGNMENT
 from .tables import Tables
 
@@ -23,7 +22,7 @@ class DeviceLayout:
     """A frame, padded to `multiple`, and its motion grid. There are no tiles: a frame is made whole.
 
     keeps_volume      whether the host has no copy, and may ask for one later
-    is_measured       whether the volume is sharpened; see `spectrum.sharpening_of`
+    is_measured       whether the volume may be sharpened; see `spectrum.sharpening_of`
     is_half           whether the synthesis reads float16
     pyramid_bytes     workspaces of the engines, which never run together
     """
@@ -57,11 +56,9 @@ class DeviceLayout:
         """How far the grid reaches, in heights and widths of the photo."""
         return self.padded[0] / self.height, self.padded[1] / self.width
 
-    def tables(self) -> Tables:
-        """What brings the volume to the frame's grid."""
-        tables, sharpening = Tables(), (0.0, 0.0)
-        if self.is_measured:
-            sharpening = sharpening_of(self.volume_grid, (self.height, self.width))
+    def tables(self, sharpening: tuple[float, float]) -> Tables:
+        """What brings the volume to the frame's grid; no larger than of any other sharpening but none."""
+        tables = Tables()
         for i, axis in enumerate(("rows", "columns")):
             tables.add_axis(axis, self.volume_grid[i], self.grid[i], self.extent[i], sharpening[i])
         return tables
@@ -74,7 +71,7 @@ class DeviceLayout:
             "photo_bytes": (3 * visible, PHOTO, PHOTO),
             "still": (4 * 3 * H * W, PHOTO, BYTES),
             "volume": (16 * K * math.prod(self.volume_grid), PHOTO, BYTES if self.keeps_volume else PHOTO),
-            "tables": (self.tables().nbytes, PHOTO, PHOTO),
+            "tables": (self.tables((1.0, 1.0) if self.is_measured else (0.0, 0.0)).nbytes, PHOTO, PHOTO),
             "framed_volume": (16 * K * h * w, PHOTO, PHOTO),
             "spectrum": (kernels.BlockedSpectrum.bytes_for(K, h, w), PHOTO, BYTES),
             "terms": (4 * moving * max(PASS, self.num_frames), PHOTO, BYTES),
