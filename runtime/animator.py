@@ -25,6 +25,7 @@ from .edit import Edit, edited
 from .engine import DEVICE_BACKENDS, Engine, engine_for, shape_at, sizes_of, usable_cores
 from .errors import BackendError, BundleError
 from .guidance import LoopGuide
+from .interpolation import sharpening_of
 from .memory import Plan, parse_bytes
 from .photo import LONGEST_SIDE, Photo, PhotoSource, Size, resize
 from .renderer import Layout, Renderer
@@ -82,8 +83,7 @@ class Animator:
             grid = spectrum.motion_grid(*opened.size)
             layout = self._layout(opened.size, grid, None, opened.reading_bytes, is_guided)
             pixels = opened.pixels()
-        edit = edit or Edit()
-        period = self.manifest.num_frames, self.manifest.fps
+        edit, period = edit or Edit(), (self.manifest.num_frames, self.manifest.fps)
         if self._device and edit.is_none:  # an edit is the host's
             stays = self._predicted_on(self._device, pixels, seed, steps, loop_seconds)
             return self._device.scene(pixels, stays, *period, is_predicted=True)
@@ -102,8 +102,7 @@ class Animator:
     ) -> Scene:
         """Render a motion that came from elsewhere, (K, 4, h, w) px on any grid over the whole photo.
 
-        is_predicted  by `predict`: loops may begin with any of its moments, not only with its frame 0, and it
-                      is rendered as it is; a measured motion is sharpened to the photo (`spectrum.sharpening_of`)
+        is_predicted  by `predict`: loops may begin with any moment, and it is not sharpened as what is measured
         """
         with Photo(photo, size, LONGEST_SIDE) as opened:
             volume = check_volume(spectral_volume, opened.size)
@@ -246,8 +245,8 @@ class Animator:
     ) -> "Layout | DeviceLayout":
         count, is_predicted = num_frequencies or self.manifest.num_frequencies, num_frequencies is None
         if self._device:
-            shape = count, 4, grid[1], grid[0]
-            return self._device.layout(size, shape, self.manifest.num_frames, is_predicted, not is_predicted)
+            frames = self.manifest.num_frames
+            return self._device.layout(size, (count, 4, *grid[::-1]), frames, is_predicted, not is_predicted)
         return layout_for(self.manifest, size, grid, count, self.budget, reading_bytes, is_guided)
 
     def _scene(
@@ -262,12 +261,11 @@ class Animator:
         if self._device:
             return self._device.scene(pixels, volume, num_frames, fps, is_predicted)
         assert isinstance(layout, Layout)
-        height, width = layout.padded
-        extent = height / layout.height, width / layout.width
-        sharpening = (0.0, 0.0) if is_predicted else spectrum.sharpening_of(volume, pixels.shape[:2])
+        extent = layout.padded[0] / layout.height, layout.padded[1] / layout.width
+        sharpening = (0.0, 0.0) if is_predicted else sharpening_of(volume, pixels.shape[:2])
         padded = spectrum.resize_volume(volume, *layout.grid, extent, sharpening)
         padded = spectrum.start_from_photo(padded.copy() if padded is volume else padded)
-        tile = (1, 3, layout.tile_rows, width)
+        tile = (1, 3, layout.tile_rows, layout.padded[1])
         synthesis = self._engine("synthesis", "still", tile)
         with self._engine("pyramid", "photo", tile) as pyramid:
             renderer = Renderer(layout, pyramid, synthesis, pixels, padded, num_frames, self.threads)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from . import spectrum
 from .errors import MotionError, PhotoError
+from .interpolation import interpolated
 from .photo import Photo, PhotoSource
 from .spectrum import Float
 
@@ -92,7 +93,7 @@ def mask_on_grid(mask: Mask, grid: tuple[int, int], frame_size: tuple[int, int],
                 " draw the mask over the whole photo, at any size of the same shape"
             )
         grey = picture.pixels().mean(2, dtype=np.float32) / np.float32(255)
-    cells = spectrum.interpolated(grey[None, None], grid[1], grid[0])
+    cells = interpolated(grey[None, None], grid[1], grid[0])
     soft: Float = spectrum.blur(cells, SOFT_CELLS)[0, 0].clip(0, 1)
     soft[soft < 1 / 255] = 0  # what is black stays the photo, exactly
     return soft

@@ -10,6 +10,7 @@ import numpy as np
 from . import spectrum
 from .budget import DECODER_BATCH, GRADIENT_BATCH
 from .engine import Engine
+from .interpolation import interpolated
 from .loops import ends_apart
 from .rhythm import Double, natural_turns
 from .spectrum import Float
@@ -87,7 +88,7 @@ def apart(volume: Float, ends: Double) -> tuple[float, Float]:
 def spread(slope: Float, height: int, width: int) -> Float:
     """The transposed map of `spectrum.coherent`, edges apart: a slope on its grid -> one on height x width."""
     together = spectrum.blur(slope, spectrum.COHERENCE / spectrum.COARSE)
-    return spectrum.interpolated(together, height, width) / np.float32(spectrum.COARSE**2)
+    return interpolated(together, height, width) / np.float32(spectrum.COARSE**2)
 
 
 def parts(count: int, batch: int) -> list[slice]:

@@ -16,8 +16,9 @@ from stillwave.kernels import cuda, reference
 from stillwave.kernels.cuda import FrameChoice, Launch
 
 from ..errors import BackendError
+from ..interpolation import sharpening_of
 from ..motion import COVER, DOUBT, REACH, WEIGHT_EXPONENT
-from ..spectrum import REFERENCE_SIDE, Float, sharpening_of
+from ..spectrum import REFERENCE_SIDE, Float
 from .contract import Device, DeviceEngine, Event, Graph, Kernels, Replay, Stream
 from .layout import PASS, DeviceLayout
 from .volume import DeviceVolume

@@ -22,7 +22,7 @@ class DeviceLayout:
     """A frame, padded to `multiple`, and its motion grid. There are no tiles: a frame is made whole.
 
     keeps_volume      whether the host has no copy, and may ask for one later
-    is_measured       whether the volume may be sharpened; see `spectrum.sharpening_of`
+    is_measured       whether the volume may be sharpened; see `sharpening_of`
     is_half           whether the synthesis reads float16
     pyramid_bytes     workspaces of the engines, which never run together
     """

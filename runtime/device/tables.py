@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from stillwave.kernels import cuda
 
-from ..spectrum import interpolation
+from ..interpolation import interpolation
 from .contract import ALIGNMENT, Stream
 
 
@@ -24,7 +24,7 @@ class Tables:
         self.nbytes += -(-values.nbytes // ALIGNMENT) * ALIGNMENT
 
     def add_axis(self, name: str, size: int, size_out: int, extent: float = 1.0, sharpening: float = 0.0) -> None:
-        """Of an interpolation; see `spectrum.interpolation`."""
+        """Of an interpolation; see `interpolation`."""
         cells, weights = interpolation(size, size_out, extent, sharpening)
         self.add(f"{name} cells", cells.astype(np.int32))
         self.add(f"{name} weights", weights)
