@@ -6,9 +6,6 @@ third call in a row. Figures compare warm medians. Results go to results/ with -
 """
 
 import argparse
-import ctypes
-import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from machine import machine, result_path, write_result
+from stream_copy import stream_copy
 from torch_kernels import SPLATS, motion_planes, torch_splat
 
 from stillwave.kernels import (
@@ -85,19 +83,6 @@ def motion_and_weight() -> tuple[Array, Array]:
     motion = blocked.motion([41.0], FRAMES)[0]
     motion *= 7 / np.abs(motion).max()
     return placed(motion), placed(3 * blocked.weight(FRAMES))
-
-
-def stream_copy() -> Any:
-    """The C++ copy beside this file, compiled for this processor."""
-    source = Path(__file__).with_name("stream_copy.cpp")
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder, "stream_copy.so")
-        flags = ["-O3", "-march=native", "-shared", "-fPIC"]
-        subprocess.run(["c++", *flags, source, "-o", library], check=True)
-        copy = ctypes.CDLL(str(library)).stream_copy
-    copy.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
-    copy.restype = None
-    return lambda a, b: copy(a.ctypes.data, b.ctypes.data, min(a.nbytes, b.nbytes) // 64 * 64)
 
 
 def splat_contenders(copy: Any) -> dict[str, Call]:

@@ -47,3 +47,19 @@ def browser() -> Iterator:
             pytest.skip(f"needs Chromium; apt install chromium ({error.message.splitlines()[0]})")
         yield opened
         opened.close()
+
+
+@pytest.fixture
+def on_device(emulated, monkeypatch):
+    """An animator on the emulated device."""
+    from emulator.device import HostEngines
+
+    from stillwave.runtime import Animator
+    from stillwave.runtime.device import contract as device
+    from stillwave.runtime.device import stages as device_stages
+
+    monkeypatch.setattr(device, "open_device", lambda: emulated)
+    monkeypatch.setattr(device_stages, "kernel_image", lambda capability: b"")
+    monkeypatch.setattr(device_stages, "DeviceEngines", HostEngines)
+    with Animator(backend="cuda") as animator:
+        yield animator

@@ -1,90 +1,17 @@
 import inspect
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fake_animator import FakeAnimator, FakeScene
 from PIL import Image
 
-from stillwave.runtime import Animator, Edit, Scene, errors, read_photo
+from stillwave.runtime import Animator, Edit, Scene, errors
 from stillwave.runtime.cli import parser, run
 from stillwave.runtime.commands import animate, explore, look, plan, predict, render
-from stillwave.runtime.memory import Buffer, place
 from stillwave.runtime.motion_file import read_motion
-
-MAIN = "import sys; from stillwave.runtime.cli import main; main()"
-
-
-class FakeScene:
-    """Grey frames that grow brighter. `trouble` is raised in the middle."""
-
-    size = (64, 48)
-    trouble = None
-
-    def frames(self, seconds, fps, magnify, speed, out, loop):
-        for i in range(round(seconds * fps)):
-            if i == 3 and self.trouble is not None:
-                raise self.trouble
-            out[:] = i
-            yield out
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-
-class FakeProof(FakeScene):
-    num_frames, fps = 150, 30.0
-    photo = np.zeros((48, 64, 3), np.uint8)
-    spectral_volume = np.full((16, 4, 24, 32), 0.5, np.float32)
-
-    def frame(self, t, out=None, preview=False):
-        return np.zeros((48, 64, 3), np.uint8)
-
-
-class FakeAnimator:
-    """Records what the commands ask of an animator; none of it is computed."""
-
-    manifest = SimpleNamespace(num_frames=150, fps=30.0)
-
-    def __init__(self, *arguments):
-        self.calls = [arguments]
-        type(self).last = self
-
-    def analyze(self, *arguments):
-        self.calls.append(arguments)
-        return FakeScene()
-
-    def scene(self, *arguments):
-        self.calls.append(arguments)
-        return FakeProof()
-
-    def predict(self, pixels, seed, steps):
-        self.calls.append((pixels.shape, seed, steps))
-        return np.full((16, 4, 24, 32), 0.5, np.float32)
-
-    def stages(self, size):
-        return {"read": {"process": 1 << 20, "photo": 1 << 19}, "render": {"arena": 300}}
-
-    def read(self, photo):
-        return read_photo(photo)
-
-    def plan(self, size):
-        self.calls.append((size,))
-        return place([Buffer("photo", 100, 0, 1), Buffer("frame", 200, 1, 1)], ("read", "render"))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
 
 
 @pytest.fixture
@@ -313,63 +240,3 @@ def test_bad_inputs_exit_with_3(folder, capsys):
 def test_bad_bundles_exit_with_4(tmp_path, capsys):
     assert run(["bundle", "verify", str(tmp_path)]) == 4
     assert "has no manifest.json" in capsys.readouterr().err
-
-
-# --- as a process ---
-
-
-def process(*arguments, code=MAIN, **options):
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
-    )  # fmt: skip
-
-
-def test_version():
-    out, err = process("--version").communicate()
-    assert re.fullmatch(r"stillwave \d+\.\d+\.\d+\S*\n", out)
-    assert err == ""
-
-
-def test_closed_pipe_ends_quietly():
-    code = f"import sys; sys.stdin.read(); {MAIN}"
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
-    with process("--version", code=code, stdin=subprocess.PIPE, env=environment) as child:
-        child.stdout.close()
-        child.stdin.close()
-        assert child.stderr.read() == ""
-    assert child.returncode == 1
-
-
-ENDLESS = """
-import signal
-import sys
-import numpy as np
-from stillwave.runtime.cli import main
-from stillwave.runtime.commands import doctor
-from stillwave.runtime.video import VideoWriter
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
-
-def run(args):
-    with VideoWriter(output, (64, 48), 30) as writer:
-        while True:
-            writer.write(np.zeros((48, 64, 3), np.uint8))
-            if writer.num_frames == 10:
-                print("writing", flush=True)
-
-doctor.run = run
-output = sys.argv.pop()
-main()
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_signals_end_the_program_without_leftovers(tmp_path, number, code):
-    with process("doctor", str(tmp_path / "a.webp"), code=ENDLESS) as child:
-        assert child.stdout.readline() == "writing\n"
-        child.send_signal(number)
-        err = child.stderr.read()
-    assert (child.returncode, names(tmp_path)) == (code, [])
-    assert "Traceback" not in err
