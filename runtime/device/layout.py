@@ -57,7 +57,7 @@ class DeviceLayout:
         return self.padded[0] / self.height, self.padded[1] / self.width
 
     def tables(self, sharpening: tuple[float, float]) -> Tables:
-        """What brings the volume to the frame's grid; no larger than of any other sharpening but none."""
+        """What brings the volume to the frame's grid: as large for every sharpening, and less without."""
         tables = Tables()
         for i, axis in enumerate(("rows", "columns")):
             tables.add_axis(axis, self.volume_grid[i], self.grid[i], self.extent[i], sharpening[i])
